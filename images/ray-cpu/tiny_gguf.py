@@ -41,7 +41,7 @@ def vocabulary() -> tuple[list[bytes], list[float], list[int]]:
     ]
     raw = [(f"<0x{i:02X}>".encode(), 0.0, gguf.TokenType.BYTE) for i in range(256)]
     letters = [(c.encode(), -1.0, gguf.TokenType.NORMAL) for c in LETTERS]
-    tokens, scores, types = zip(*(control + raw + letters))
+    tokens, scores, types = zip(*(control + raw + letters), strict=True)
     return list(tokens), list(scores), list(types)
 
 

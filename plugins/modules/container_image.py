@@ -95,7 +95,6 @@ import shutil
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster import build
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 

@@ -82,7 +82,6 @@ import subprocess
 import sys
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster import build
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 

@@ -143,7 +143,6 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster import lifecycle, supervise
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.plan import Cluster, make_cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The manifest of the pod that carries the load generator. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import load_pod_labels
+
+CONTAINER = "load"
+# What the pod may take beyond the generator's own limits before the cluster itself ends it: start-up and image pull.
+DEADLINE_MARGIN = 300
+
+
+def generator_arguments(url: str, rate: float, count: int, timeout: float) -> list[str]:
+    return ["--url", url, "--rate", f"{rate:g}", "--count", str(count), "--timeout", f"{timeout:g}"]
+
+
+def load_pod(
+    name: str,
+    namespace: str,
+    image: str,
+    source: str,
+    arguments: list[str],
+    seconds: float,
+    worker: dict,
+    cluster_name: str,
+) -> dict:
+    """Return the manifest.
+
+    The program travels in the pod's own arguments, so that this pod is all that ever has to be cleaned up.
+    seconds: how long the load lasts at most; worker: a worker Pod object, whose pull secrets and tolerations are taken
+    because its image is. The pod prefers a node without the head, and one where the image already is.
+    """
+    spec = worker.get("spec", {})
+    tolerations = [
+        entry
+        for entry in spec.get("tolerations") or []
+        if not str(entry.get("key", "")).startswith("node.kubernetes.io/")
+    ]
+    of_cluster = {"ray.io/cluster": cluster_name}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "generateName": f"{name}-head-failure-check-",
+            "namespace": namespace,
+            "labels": load_pod_labels(name),
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": math.ceil(seconds) + DEADLINE_MARGIN,
+            "terminationGracePeriodSeconds": 1,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "imagePullSecrets": spec.get("imagePullSecrets") or [],
+            "tolerations": tolerations,
+            "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [
+                {
+                    "name": CONTAINER,
+                    "image": image,
+                    "imagePullPolicy": "IfNotPresent",
+                    # $( would be read as a variable of the container's environment; $$( is how it is meant literally.
+                    "command": ["python3", "-I", "-u", "-c", source.replace("$(", "$$(")],
+                    "args": arguments,
+                    "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                }
+            ],
+            "affinity": {
+                "podAntiAffinity": {
+                    "preferredDuringSchedulingIgnoredDuringExecution": [
+                        _near({**of_cluster, "ray.io/node-type": "head"}, weight=100)
+                    ]
+                },
+                "podAffinity": {
+                    "preferredDuringSchedulingIgnoredDuringExecution": [
+                        _near({**of_cluster, "ray.io/node-type": "worker"}, weight=50)
+                    ]
+                },
+            },
+        },
+    }
+
+
+def _near(labels: dict[str, str], weight: int) -> dict:
+    return {
+        "weight": weight,
+        "podAffinityTerm": {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}},
+    }

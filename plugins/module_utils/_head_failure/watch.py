@@ -1,0 +1,117 @@
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Kubernetes watches that outlive hiccups, and the question to the dashboard that Ray offers no watch for."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.api import Api, ApiError
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import Timeline
+
+WATCH_SECONDS = 60  # the API server ends each watch after this; the next goes on where it ended
+WATCH_SILENCE = WATCH_SECONDS + 15.0
+PAUSE_FIRST, PAUSE_MOST = 0.2, 5.0
+DASHBOARD_SECONDS = 0.5
+GONE = 410
+
+Feed = Callable[[str, dict, float], None]
+
+
+class Watch:
+    """List, then watch, one collection; after an expired version list again and report what changed in between.
+
+    feed: takes (ADDED | MODIFIED | DELETED, object, time of arrival).
+    """
+
+    def __init__(self, api: Api, path: str, query: dict[str, str], feed: Feed, clock: Callable[[], float]) -> None:
+        self._api, self._path, self._query, self._feed, self._clock = api, path, query, feed, clock
+        self._known: dict[str, dict] = {}
+        self._version = ""
+        self.listed = threading.Event()
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow until C(stop) is set. Whatever goes wrong is tried again."""
+        pause = PAUSE_FIRST
+        while not stop.is_set():
+            try:
+                if not self._version:
+                    self._list()
+                self._watch(stop)
+                pause = PAUSE_FIRST
+            except (ApiError, ValueError) as error:
+                if not getattr(error, "transient", False):
+                    self._version = ""
+                stop.wait(pause)
+                pause = min(2 * pause, PAUSE_MOST)
+
+    def _list(self) -> None:
+        answer = self._api.get(self._path, **self._query)
+        now = self._clock()
+        present = {entry["metadata"]["uid"]: entry for entry in answer["items"]}
+        for uid, entry in list(self._known.items()):
+            if uid not in present:
+                self._take("DELETED", entry, now)
+        for uid, entry in present.items():
+            self._take("MODIFIED" if uid in self._known else "ADDED", entry, now)
+        self._version = answer["metadata"]["resourceVersion"]
+        self.listed.set()
+
+    def _watch(self, stop: threading.Event) -> None:
+        query = {
+            **self._query,
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version,
+            "timeoutSeconds": str(WATCH_SECONDS),
+        }
+        for line in self._api.lines(self._path, query, WATCH_SILENCE):
+            now = self._clock()
+            if stop.is_set():
+                return
+            event = json.loads(line)
+            kind, entry = event["type"], event["object"]
+            if kind == "ERROR":
+                raise ApiError(entry.get("code", GONE), entry.get("message", "the watch has expired"))
+            if kind != "BOOKMARK":
+                self._take(kind, entry, now)
+            self._version = entry["metadata"]["resourceVersion"]
+
+    def _take(self, kind: str, entry: dict, at: float) -> None:
+        uid = entry["metadata"]["uid"]
+        if kind == "DELETED":
+            self._known.pop(uid, None)
+        else:
+            self._known[uid] = entry
+        self._feed(kind, entry, at)
+
+
+def watches(cluster: Cluster, cluster_name: str, timeline: Timeline, clock: Callable[[], float]) -> list[Watch]:
+    """The watches of one check: pods of the RayCluster, the RayService, events."""
+    return [
+        Watch(cluster.api, cluster.pods_path, {"labelSelector": f"ray.io/cluster={cluster_name}"}, timeline.pod, clock),
+        Watch(
+            cluster.api,
+            cluster.services_path,
+            {"fieldSelector": f"metadata.name={cluster.name}"},
+            timeline.rayservice,
+            clock,
+        ),
+        Watch(cluster.api, cluster.events_path, {}, timeline.event, clock),
+    ]
+
+
+def ask_dashboard(cluster: Cluster, timeline: Timeline, clock: Callable[[], float], stop: threading.Event) -> None:
+    """Ask the new head's dashboard, from the start of its containers until everything is back."""
+    while not stop.wait(DASHBOARD_SECONDS):
+        head = timeline.new_head
+        if head is None or not head.started or timeline.recovered is not None:
+            continue
+        gcs = "gcs_back" in timeline.transitions or cluster.gcs_answers(head)
+        serve = cluster.try_serve(head) if gcs else None
+        timeline.dashboard(head, gcs, serve, clock())

@@ -1,0 +1,130 @@
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules for the variables of a Ray service. Pure: values -> list of problems, each one line for the user."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+# KubeRay names pods and services after the RayService and adds up to 16 characters to it; a label may have 63.
+NAME_LENGTH = 47
+# Before, a Serve controller that restarts can take all replicas out of service.
+RAY_VERSION_WITH_FAULT_TOLERANCE = (2, 56)
+REDIS_BACKENDS = ("in_cluster", "existing", "none")
+# No user, no password (they have variables of their own), no second address, and the port by name.
+REDIS_ADDRESS = re.compile(r"rediss?://[^@:/,\s]+:[0-9]{1,5}")
+GGUF_MAGIC = b"GGUF"
+
+
+def problem(variable: str, value: t.Any, expectation: str) -> str:
+    """One line that names the variable, its value and what was expected."""
+    return f"{variable} is {value!r}: expected {expectation}"
+
+
+def hide_user(address: str) -> str:
+    """Take user and password out of an address, for messages."""
+    return re.sub(r"//.*@", "//***@", address)
+
+
+def name_problems(values: dict[str, t.Any]) -> list[str]:
+    found = []
+    name, namespace = values["name"], values["namespace"]
+    if not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name) or len(name) > NAME_LENGTH:
+        expectation = f"at most {NAME_LENGTH} lower case letters, digits and '-', a letter first, no '-' last"
+        found.append(problem("ray_service_name", name, expectation) + f"; this has {len(name)} characters")
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", namespace) or len(namespace) > 63:
+        expectation = "at most 63 lower case letters, digits and '-', no '-' first or last"
+        found.append(problem("ray_service_namespace", namespace, expectation))
+    return found
+
+
+def redis_problems(backend: str, address: str) -> list[str]:
+    """Rules for the store of the head's state; C(address) only matters with the backend C(existing)."""
+    if backend not in REDIS_BACKENDS:
+        return [problem("redis_backend", backend, f"one of {', '.join(REDIS_BACKENDS)}")]
+    if backend != "existing" or REDIS_ADDRESS.fullmatch(address):
+        return []
+    return [
+        problem(
+            "redis_existing.address",
+            hide_user(address),
+            "redis://host:port, or rediss://host:port for TLS, with the port and without user, password or a second address"
+            " (redis_backend is 'existing'; 'in_cluster' brings up a Redis of its own)",
+        )
+    ]
+
+
+def version_problems(version: str, fault_tolerant: bool) -> list[str]:
+    match = re.match(r"(\d+)\.(\d+)", version)
+    if not match:
+        return [problem("ray_service_ray_version", version, "a version such as 2.60.0")]
+    if fault_tolerant and tuple(map(int, match.groups())) < RAY_VERSION_WITH_FAULT_TOLERANCE:
+        least = ".".join(map(str, RAY_VERSION_WITH_FAULT_TOLERANCE))
+        return [
+            problem("ray_service_ray_version", version, f"at least {least} with fault tolerance")
+            + ": before, a restarted Serve controller can take all replicas out of service (redis_backend: none switches it off)"
+        ]
+    return []
+
+
+def profile_problems(profile: str, known: t.Sequence[str], exists: t.Callable[[str], bool]) -> list[str]:
+    """C(profile) is the name of one of the C(known) ones, or the path of a file."""
+    if "/" in profile:
+        return [] if exists(profile) else [problem("ray_service_profile", profile, "a file that exists")]
+    if profile in known:
+        return []
+    return [problem("ray_service_profile", profile, f"one of {', '.join(known)}, or the path of a profile of your own")]
+
+
+def model_problems(path: str, local: bool, read_start: t.Callable[[str], bytes | None]) -> list[str]:
+    """Rules for the model file; only on a cluster of this machine is it a file of this machine.
+
+    Args:
+        read_start: path -> the first four bytes, None if there is no such file.
+    """
+    variable = "ray_service_gguf_path"
+    if not path:
+        return []
+    if not os.path.isabs(path):
+        return [problem(variable, path, "an absolute path, of a file that every node has")]
+    if not local:
+        return []
+    start = read_start(path)
+    if start is None:
+        return [problem(variable, path, "a file that exists and can be read on this machine")]
+    if start != GGUF_MAGIC:
+        return [problem(variable, path, f"a GGUF file, which starts with 'GGUF'; this starts with {start!r}")]
+    return []
+
+
+def ray_service_problems(
+    values: dict[str, t.Any],
+    redis_backend: str,
+    local: bool,
+    exists: t.Callable[[str], bool],
+    read_start: t.Callable[[str], bytes | None],
+) -> list[str]:
+    """All problems of the variables of the Ray service.
+
+    Args:
+        values: name, namespace, profile, profiles (the known ones), num_replicas, ray_version, redis_address, image, gguf_path.
+        local: whether the cluster is one of this machine, whose images are built here.
+    """
+    fault_tolerant = redis_backend != "none"
+    found = name_problems(values)
+    found += profile_problems(values["profile"], values["profiles"], exists)
+    found += redis_problems(redis_backend, values["redis_address"])
+    least = 2 if fault_tolerant else 1
+    if values["num_replicas"] < least:
+        why = " with fault tolerance, so that one worker can be lost" if fault_tolerant else ""
+        found.append(problem("ray_service_num_replicas", values["num_replicas"], f"at least {least}{why}"))
+    found += version_problems(values["ray_version"], fault_tolerant)
+    if not local and not values["image"]:
+        found.append(
+            problem("ray_service_image", "", "an image that the cluster of local_cluster_kubeconfig can pull")
+            + ": images are built only for the cluster of this machine (images/ray-cpu/Dockerfile makes one)"
+        )
+    return found + model_problems(values["gguf_path"], local, read_start)

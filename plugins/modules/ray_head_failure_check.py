@@ -1,0 +1,366 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ray_head_failure_check
+short_description: Kill the head of a RayService under load and judge what its users saw
+version_added: 1.0.0
+description:
+  - Puts a constant load on a Ray Serve application, deletes the pod of the Ray head by its UID, watches every step of the
+    head's return, goes on loading through a stability window, and judges. The report is returned and, if O(report_dir)
+    is set, written as JSON, as Markdown and as one self-contained HTML page with a timeline.
+  - The load is open-loop. Requests go out at a constant rate, each on a new connection, however the earlier ones fare, and
+    latency counts from when a request was due. So a stall is seen by every request of its time, as users would see it.
+  - A check has passed when no more requests than O(max_failed_requests) failed, the head is a new pod and Ready, the
+    recovery kept within O(recovery_timeout), the RayCluster, the worker pods (UID and restart counts) and the Serve
+    replicas (actors) are the same as before, the RayService is ready, and the load generator itself kept up.
+  - A service without fault tolerance is not refused. It is checked, and fails with the reasons.
+  - The module does B(not) fail when the verdict is V(failed). It returns the verdict with its reasons and the caller
+    decides, as the role P(rayops.serve_ha.head_failure_check#role) does. It fails when the check could not be made.
+  - When the baseline already shows failed requests, the head is left alone and the verdict is V(failed).
+  - The pod that carries the load is removed at the end, also after a failure, SIGINT, SIGTERM or SIGHUP. What a killed
+    check left behind ends by itself (C(activeDeadlineSeconds)) and is removed when the next check starts.
+options:
+  name:
+    description: Name of the RayService.
+    type: str
+    required: true
+  namespace:
+    description: Namespace of the RayService. The pod that carries the load is created here too.
+    type: str
+    required: true
+  method:
+    description:
+      - How the head's pod is deleted. V(graceful) leaves it its own grace period, as C(kubectl delete pod) or a drained node
+        do. V(forced) deletes with a grace period of 0, the nearest thing to a crash.
+    type: str
+    choices: [graceful, forced]
+    default: graceful
+  path:
+    description: Path, with its query, that each request asks for. Not used with O(url).
+    type: str
+    default: /infer?sentence=hello
+  target:
+    description:
+      - Name of the Service in O(namespace) to load.
+      - Its port named C(serve) or C(http), its only port, or 8000 is used.
+      - Without it, the service that KubeRay keeps for the application, RV(ignore:name)C(-serve-svc), is loaded.
+    type: str
+  url:
+    description:
+      - Load this URL, whole with path and query, from a process on the machine on which the module runs, instead of from a pod.
+      - To see what users outside the cluster see, with the load balancer on the way.
+    type: str
+  image:
+    description:
+      - Image of the pod that carries the load. Any image with C(python3) (3.9 or later) does.
+      - Without it, the image of the service's workers, which their nodes have already.
+    type: str
+  rate:
+    description: Requests per second.
+    type: float
+    default: 20
+  baseline_seconds:
+    description: How long to load before the head is deleted.
+    type: int
+    default: 10
+  stability_seconds:
+    description: How long to go on loading when everything is back.
+    type: int
+    default: 60
+  recovery_timeout:
+    description: Seconds from the deletion within which everything has to be back. When they have passed the check ends.
+    type: int
+    default: 120
+  request_timeout:
+    description: Seconds, counted from when it was due, after which a request without a full answer has failed.
+    type: float
+    default: 10
+  max_failed_requests:
+    description: How many requests may fail. A request fails without an answer in time and with a status outside 200 to 299.
+    type: int
+    default: 0
+  report_dir:
+    description:
+      - Directory, on the machine on which the module runs, for the three files of the report. It is created if needed.
+      - Their names carry namespace, name and start of the check, so that reports of several checks stand side by side.
+    type: path
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - rayops.serve_ha.attributes
+  - rayops.serve_ha.attributes.action_group_k8s
+  - rayops.serve_ha.attributes.progress
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Verifies the preconditions, says what it would do, and touches nothing.
+  diff_mode:
+    support: none
+  idempotent:
+    support: none
+    details:
+      - Each run deletes the head once more.
+requirements:
+  - python >= 3.11
+  - kubernetes >= 24.2.0
+  - PyYAML >= 3.11
+notes:
+  - The account needs to get, list, watch, create and delete pods, to get pods/log and pods/proxy, to get services, rayservices
+    and rayclusters, to list and watch rayservices, and, for better messages, to list and watch events.
+seealso:
+  - module: rayops.serve_ha.rayservice_wait
+author:
+  - The rayops.serve_ha authors (@rayops)
+"""
+
+EXAMPLES = r"""
+- name: See what users notice when the head is gone
+  rayops.serve_ha.ray_head_failure_check:
+    name: mistral
+    namespace: mistral
+    report_dir: "{{ playbook_dir }}/reports"
+  register: check
+
+- name: Stop if they noticed anything
+  ansible.builtin.assert:
+    that: check.verdict == 'passed'
+    fail_msg: "{{ check.reasons | join('; ') }}"
+
+- name: Crash the head under more load, from outside, and allow one failed request
+  rayops.serve_ha.ray_head_failure_check:
+    name: mistral
+    namespace: mistral
+    method: forced
+    url: https://mistral.example.com/infer?sentence=hello
+    rate: 50
+    max_failed_requests: 1
+"""
+
+RETURN = r"""
+verdict:
+  description: V(passed), V(failed), or V(skipped) in check mode.
+  returned: success
+  type: str
+  sample: failed
+reasons:
+  description: Why the verdict is V(failed), in sentences. Empty if it is not.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - 84 of 2700 requests failed, 0 allowed; the first was due +1.2 s and the last +13.0 s after the deletion (84 × timed out)
+    - "container ray-worker of worker mistral-x7k2p-workers-worker-5jqlz restarted (0 → 1 restarts)"
+target:
+  description: The URL that was loaded.
+  returned: success
+  type: str
+  sample: http://mistral-serve-svc.mistral.svc:8000/infer?sentence=hello
+head:
+  description: Name of the head's pod that was deleted, or in check mode would be.
+  returned: success
+  type: str
+  sample: mistral-x7k2p-head-9wzbn
+fault_tolerance:
+  description: Whether the RayService keeps the state of its head outside of it.
+  returned: success
+  type: bool
+  sample: true
+summary:
+  description: The figures.
+  returned: when the check was made
+  type: dict
+  contains:
+    requests:
+      description: Requests in all.
+      type: int
+      sample: 1860
+    failed:
+      description: Failed ones among them.
+      type: int
+      sample: 0
+    unknown:
+      description: Requests that were due and of which nothing is known. Any makes the verdict V(failed).
+      type: int
+      sample: 0
+    lateness_ms:
+      description: How late the load generator itself started its requests, as C(p50), C(p99) and C(max) in ms.
+      type: dict
+      sample: {"p50": 0.4, "p99": 1.9, "max": 7.3}
+    baseline:
+      description:
+        - The requests due before the deletion, as C(requests), C(failed), C(errors) (text to count), C(latency_ms), C(connect_ms)
+          and C(lateness_ms) (each C(p50), C(p99), C(max)), and C(replicas) and C(nodes) (name to number of answers).
+      type: dict
+      sample: {"requests": 200, "failed": 0, "errors": {}, "latency_ms": {"p50": 21.5, "p99": 44.0, "max": 61.3}}
+    failure:
+      description: The requests due from the deletion on, in the same shape.
+      type: dict
+      sample: {"requests": 1660, "failed": 0, "errors": {}, "latency_ms": {"p50": 22.1, "p99": 48.7, "max": 191.0}}
+    recovery_seconds:
+      description: Seconds from the deletion until everything was back. Null if it never was.
+      type: float
+      sample: 18.4
+    transitions:
+      description:
+        - What happened, with seconds from the deletion, in order. Names are V(deletion_requested), V(old_head_gone),
+          V(new_head_created), V(new_head_scheduled), V(new_head_started), V(gcs_back), V(new_head_ready),
+          V(serve_controller_back) and V(applications_running).
+      type: list
+      elements: dict
+      sample: [{"name": "old_head_gone", "label": "Old head gone", "seconds": 2.3}]
+report:
+  description: The paths of the files of the report.
+  returned: when the check was made and O(report_dir) is set
+  type: dict
+  sample:
+    json: /srv/reports/head-failure-mistral-mistral-20261123T123000Z.json
+    markdown: /srv/reports/head-failure-mistral-mistral-20261123T123000Z.md
+    html: /srv/reports/head-failure-mistral-mistral-20261123T123000Z.html
+"""
+
+import math
+import signal
+from copy import deepcopy
+
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import check, report
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.api import Api, ApiError
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import Plan, judge
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import (
+    Load,
+    LoadError,
+    LocalLoad,
+    PodLoad,
+    generator_source,
+)
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.pod import generator_arguments, load_pod
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """A signal asked us to stop. Not an Exception, so that nothing on the way takes it for a failed request."""
+
+
+def interrupt(number: int, _frame: object) -> None:
+    # Only the first one counts: the next must not disturb the cleaning up.
+    for name in SIGNALS:
+        signal.signal(name, signal.SIG_IGN)
+    raise Interrupted(signal.Signals(number).name)
+
+
+def plan_of(params: dict) -> Plan:
+    return Plan(**{name: params[name] for name in Plan.__dataclass_fields__})
+
+
+def invalid(params: dict) -> str:
+    """What is wrong with the numbers; empty if nothing is."""
+    if not 0 < params["rate"] <= 1000:
+        return "rate must lie above 0 and not above 1000 requests per second"
+    for name, least in (
+        ("baseline_seconds", 1),
+        ("stability_seconds", 0),
+        ("recovery_timeout", 1),
+        ("max_failed_requests", 0),
+    ):
+        if params[name] < least:
+            return f"{name} must be at least {least}"
+    return "" if params["request_timeout"] > 0 else "request_timeout must be above 0"
+
+
+def make_load(module: AnsibleK8SModule, cluster: Cluster, plan: Plan, ready: check.Ready, clock) -> Load:
+    seconds = check.load_seconds(plan)
+    arguments = generator_arguments(ready.target, plan.rate, math.ceil(seconds * plan.rate), plan.request_timeout)
+    if module.params["url"]:
+        return LocalLoad(arguments, module._module.tmpdir, clock)
+    image = module.params["image"] or ready.before.workers[0].image
+    manifest = load_pod(
+        plan.name,
+        plan.namespace,
+        image,
+        generator_source(),
+        arguments,
+        seconds + plan.request_timeout,
+        ready.worker,
+        ready.before.cluster_name,
+    )
+    return PodLoad(cluster, manifest, clock)
+
+
+def run(module: AnsibleK8SModule) -> dict:
+    """Make the check and return what the module returns."""
+    plan, params = plan_of(module.params), module.params
+    cluster = Cluster(Api(lambda: get_api_client(module).client), plan.namespace, plan.name)
+    ready = check.preconditions(cluster, params["url"], params["target"] or f"{plan.name}-serve-svc", params["path"])
+    result = {
+        "changed": True,
+        "head": ready.head.name,
+        "target": ready.target,
+        "fault_tolerance": ready.fault_tolerance,
+    }
+    if module.check_mode:
+        text = f"would put {plan.rate:g} requests a second on {ready.target} and delete the head {ready.head.name} ({plan.method})"
+        return {**result, "verdict": "skipped", "reasons": [], "msg": text}
+
+    cluster.remove_load_pods()
+    clock = check.wall_clock()
+    with make_load(module, cluster, plan, ready, clock) as load:
+        under_way = check.Run(plan, cluster, ready, load, clock)
+        evidence = under_way.execute()
+    verdict = judge(plan, evidence)
+    document = report.build(plan, evidence, verdict, under_way.timeline, load.log, ready.target, ready.fault_tolerance)
+    check.report(f"{verdict.word}: {document['summary']['requests']} requests, {document['summary']['failed']} failed")
+    result |= {"verdict": verdict.word, "reasons": verdict.reasons, "summary": document["summary"]}
+    if params["report_dir"]:
+        result["report"] = report.write(document, params["report_dir"])
+    return {**result, "changed": evidence.deleted is not None}
+
+
+def main() -> None:
+    module = AnsibleK8SModule(
+        argument_spec={
+            **deepcopy(AUTH_ARG_SPEC),
+            "name": {"type": "str", "required": True},
+            "namespace": {"type": "str", "required": True},
+            "method": {"type": "str", "choices": ["graceful", "forced"], "default": "graceful"},
+            "path": {"type": "str", "default": "/infer?sentence=hello"},
+            "target": {"type": "str"},
+            "url": {"type": "str"},
+            "image": {"type": "str"},
+            "rate": {"type": "float", "default": 20},
+            "baseline_seconds": {"type": "int", "default": 10},
+            "stability_seconds": {"type": "int", "default": 60},
+            "recovery_timeout": {"type": "int", "default": 120},
+            "request_timeout": {"type": "float", "default": 10},
+            "max_failed_requests": {"type": "int", "default": 0},
+            "report_dir": {"type": "path"},
+        },
+        mutually_exclusive=[("url", "target"), ("url", "image")],
+        supports_check_mode=True,
+    )
+    if problem := invalid(module.params):
+        module.fail_json(msg=problem)
+    for name in SIGNALS:
+        signal.signal(name, interrupt)
+    try:
+        result = run(module)
+    except check.Refusal as error:
+        module.fail_json(msg=f"The check was not started: {error}")
+    except (LoadError, ApiError, CoreException, OSError) as error:
+        module.fail_json(msg=f"The check could not be made: {error}")
+    except Interrupted as error:
+        module.fail_json(msg=f"The check was interrupted by {error}; the load was stopped.")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

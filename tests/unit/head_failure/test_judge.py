@@ -1,0 +1,138 @@
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import baseline_problem, judge
+
+FAILED = {"status": 0, "error": "timed out"}
+
+
+def test_all_well_passes(build):
+    verdict = judge(build.plan, build.evidence())
+    assert verdict.passed
+    assert verdict.reasons == []
+
+
+# What is wrong, as changes to the evidence, and the one reason that must be given for it.
+CASES = {
+    "a request fails after the deletion": (
+        lambda b: {"faults": {30: FAILED}},
+        "1 of 101 requests failed, 0 allowed; the first was due +1.0 s and the last +1.0 s after the deletion (1 × timed out)",
+    ),
+    "a request fails before the deletion": (lambda b: {"faults": {5: FAILED}}, "the first was due -1.5 s"),
+    "a status that is no success": (lambda b: {"faults": {30: {"status": 503}}}, "(1 × HTTP status 503)"),
+    "a redirection is no answer": (lambda b: {"faults": {30: {"status": 302}}}, "(1 × HTTP status 302)"),
+    "never recovered": (
+        lambda b: {"recovered": None, "last_seen": ("no new head pod was created",)},
+        "not recovered within 60 s (no new head pod was created)",
+    ),
+    "recovered too late": (lambda b: {"recovered": 1062.5}, "recovery took 60.5 s, 60 s allowed"),
+    "the old head is still there": (
+        lambda b: {"after": b.snapshot(head="h1")},
+        "the old head svc-head-h1 is still there",
+    ),
+    "no head at the end": (
+        lambda b: {"after": b.snapshot(heads=())},
+        "there are 0 new heads at the end instead of one",
+    ),
+    "another RayCluster": (
+        lambda b: {"after": b.snapshot(head="h2", cluster_name="svc-fghij", cluster_uid="c2")},
+        "the RayCluster is svc-fghij instead of svc-abcde",
+    ),
+    "a RayCluster of the same name, made anew": (
+        lambda b: {"after": b.snapshot(head="h2", cluster_uid="c2")},
+        "the RayCluster svc-abcde was made anew",
+    ),
+    "a pending RayCluster that came and went": (
+        lambda b: {"other_clusters": ("svc-fghij",)},
+        "KubeRay built another RayCluster, svc-fghij",
+    ),
+    "another RayService of that name": (
+        lambda b: {"after": b.snapshot(head="h2", service_uid="s2")},
+        "the RayService is not the same object any more",
+    ),
+    "a worker replaced": (
+        lambda b: {"after": b.snapshot(head="h2", workers=("w1", "w3"))},
+        "worker svc-worker-w2 is gone",
+    ),
+    "a worker's container restarted": (
+        lambda b: {"after": b.snapshot(head="h2", restarts=1)},
+        "container ray-worker of worker svc-worker-w1 restarted (0 → 1 restarts)",
+    ),
+    "a replica replaced": (
+        lambda b: {"after": b.snapshot(head="h2", actors=("a1", "a9"))},
+        "1 of 2 replicas are not the same any more (D#r2)",
+    ),
+    "no replicas known before": (lambda b: {"before": b.snapshot(serve=None)}, "the replicas before were not seen"),
+    "no dashboard at the end": (
+        lambda b: {"after": b.snapshot(head="h2", serve=None)},
+        "Ray's dashboard did not answer",
+    ),
+    "nothing readable at the end": (
+        lambda b: {"after": None, "after_problem": "500"},
+        "the RayService could not be read at the end: 500",
+    ),
+    "not ready at the end": (
+        lambda b: {"after": b.snapshot(head="h2", service_problems=("application app is UNHEALTHY",))},
+        "at the end the RayService is not ready: application app is UNHEALTHY",
+    ),
+    "no sample at all": (lambda b: {"samples": ()}, "no request before the deletion"),
+    "no sample after the deletion": (
+        lambda b: {"samples": tuple(b.sample(n, 1000 + n / 10) for n in range(20))},
+        "no request after the deletion",
+    ),
+    "samples lost": (lambda b: {"unknown": 3}, "the outcome of 3 of 101 requests is unknown"),
+    "a generator that does not keep up": (
+        lambda b: {"faults": {n: {"late": 750.0} for n in range(50, 60)}},
+        "the load generator did not keep up, its requests started 750 ms late",
+    ),
+    "the head was left alone": (
+        lambda b: {"deleted": None, "recovered": None, "faults": {5: FAILED}},
+        "1 of 101 requests failed while nothing was wrong (1 × timed out); the head was left alone",
+    ),
+    "nothing was deleted": (lambda b: {"deleted": None, "recovered": None}, "the head was not deleted"),
+}
+
+
+@pytest.mark.parametrize(("changes", "reason"), CASES.values(), ids=CASES)
+def test_one_fault_fails_with_its_reason(build, changes, reason):
+    verdict = judge(build.plan, build.evidence(**changes(build)))
+    assert not verdict.passed
+    assert verdict.word == "failed"
+    assert any(reason in given for given in verdict.reasons), verdict.reasons
+
+
+WELL = {
+    "one more worker": lambda b: {"after": b.snapshot(head="h2", workers=("w1", "w2", "w3"))},
+    "one more replica": lambda b: {"after": b.snapshot(head="h2", actors=("a1", "a2", "a3"))},
+    "late just below the limit": lambda b: {"faults": {n: {"late": 499.0} for n in range(101)}},
+    "one late start among many": lambda b: {"faults": {50: {"late": 900.0}}},
+    "earlier restarts of workers": lambda b: {
+        "before": b.snapshot(restarts=3),
+        "after": b.snapshot(head="h2", restarts=3),
+    },
+}
+
+
+@pytest.mark.parametrize("changes", WELL.values(), ids=WELL)
+def test_what_is_no_fault(build, changes):
+    assert judge(build.plan, build.evidence(**changes(build))).reasons == []
+
+
+def test_every_fault_is_told(build):
+    verdict = judge(
+        build.plan,
+        build.evidence(
+            faults={30: FAILED, 31: {"status": 500}}, after=build.snapshot(head="h2", restarts=1, actors=("b1", "b2"))
+        ),
+    )
+    assert len(verdict.reasons) == 4  # requests, two workers, replicas
+
+
+def test_baseline(build):
+    assert baseline_problem(build.plan, []) == "no request was made before the head's end"
+    assert baseline_problem(build.plan, [build.sample(0, 1.0)]) == ""
+    assert "1 of 1" in baseline_problem(build.plan, [build.sample(0, 1.0, status=500)])

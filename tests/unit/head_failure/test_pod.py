@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import load_pod_selector
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import generator_source
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.pod import generator_arguments, load_pod
+
+WORKER = {
+    "spec": {
+        "imagePullSecrets": [{"name": "registry"}],
+        "tolerations": [
+            {"key": "aws.amazon.com/neuron", "operator": "Exists"},
+            {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "tolerationSeconds": 300},
+        ],
+    }
+}
+
+
+def manifest(source="pass", worker=None):
+    arguments = generator_arguments("http://svc-serve-svc.ns.svc:8000/", 20.0, 100, 10.0)
+    return load_pod("svc", "ns", "ray:1", source, arguments, 250.5, WORKER if worker is None else worker, "svc-abcde")
+
+
+def test_it_ends_by_itself_and_is_found_again():
+    got = manifest()
+    assert got["metadata"] == {
+        "generateName": "svc-head-failure-check-",
+        "namespace": "ns",
+        "labels": {"app.kubernetes.io/managed-by": "rayops.serve_ha", "rayops.io/head-failure-check": "svc"},
+    }
+    assert load_pod_selector("svc") == "app.kubernetes.io/managed-by=rayops.serve_ha,rayops.io/head-failure-check=svc"
+    spec = got["spec"]
+    assert (spec["restartPolicy"], spec["activeDeadlineSeconds"], spec["terminationGracePeriodSeconds"]) == (
+        "Never",
+        551,
+        1,
+    )
+    assert spec["automountServiceAccountToken"] is False
+
+
+def test_it_runs_the_program_with_small_means():
+    container = manifest()["spec"]["containers"][0]
+    assert container["command"] == ["python3", "-I", "-u", "-c", "pass"]
+    assert container["args"] == [
+        *("--url", "http://svc-serve-svc.ns.svc:8000/"),
+        *("--rate", "20", "--count", "100", "--timeout", "10"),
+    ]
+    assert container["resources"]["requests"] == {"cpu": "100m", "memory": "128Mi"}
+
+
+def test_it_can_be_where_the_workers_image_is():
+    spec = manifest()["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "registry"}]
+    assert spec["tolerations"] == [{"key": "aws.amazon.com/neuron", "operator": "Exists"}]
+    away = spec["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"][0]
+    assert away["podAffinityTerm"]["labelSelector"] == {
+        "matchLabels": {"ray.io/cluster": "svc-abcde", "ray.io/node-type": "head"}
+    }
+    assert manifest(worker={})["spec"]["tolerations"] == []
+
+
+def test_the_kubelet_must_not_read_the_program_as_variables():
+    assert manifest(source="print('$(HOME)')")["spec"]["containers"][0]["command"][-1] == "print('$$(HOME)')"
+    # An argument of a process holds 128 KiB at most.
+    assert len(generator_source()) < 64 * 1024

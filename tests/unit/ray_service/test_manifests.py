@@ -1,0 +1,209 @@
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role sends to Kubernetes: golden files, and what KubeRay would refuse or silently get wrong.
+
+`UPDATE_GOLDEN=1 pytest tests/unit/ray_service` writes the golden files anew.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+GOLDEN = Path(__file__).parent / "golden"
+IMAGE = {"ray_service_image": "registry.example/ray-cpu:1"}
+REDIS = {
+    "address": "redis://redis.redis.svc:6379",
+    "username": "",
+    "password_secret": {"namespace": "redis", "name": "redis", "key": "password"},
+}
+TLS = {
+    "address": "rediss://master.mistral.abcdef.use1.cache.amazonaws.com:6379",
+    "username": "ray",
+    "password_secret": {"namespace": "redis", "name": "elasticache", "key": "token"},
+}
+INGRESS = {"enabled": True, "class_name": "nginx", "host": "mistral.example.org", "annotations": {"example.org/a": "b"}}
+CASES: dict[str, dict[str, Any]] = {
+    "default": {"ray_service_redis": REDIS},
+    "tls": {"ray_service_redis": TLS, "ray_service_num_replicas": 3},
+    "no_redis": {},
+    "gguf": {"ray_service_redis": REDIS, "ray_service_gguf_path": "/data/mistral-7b.Q4_K_M.gguf"},
+    "ingress": {"ray_service_redis": {"address": "redis://redis:6379"}, "ray_service_ingress": INGRESS},
+}
+
+
+class Dumper(yaml.SafeDumper):
+    """Lists indented, as yamllint wants them, and text of several lines as such."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
+Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
+
+
+def objects_of(render: Any, case: str) -> list[dict[str, Any]]:
+    given = IMAGE | CASES[case]
+    return [*render("ray_service__objects", **given), render("ray_service__rayservice_object", **given)]
+
+
+def the(kind: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
+    (found,) = [o for o in objects if o["kind"] == kind]
+    return found
+
+
+def templates(service: dict[str, Any]) -> list[dict[str, Any]]:
+    """Pod templates of head and workers."""
+    config = service["spec"]["rayClusterConfig"]
+    return [group["template"] for group in [config["headGroupSpec"], *config["workerGroupSpecs"]]]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden(render: Any, case: str) -> None:
+    objects = objects_of(render, case)
+    config_map = the("ConfigMap", objects)
+    config_map["data"] = dict.fromkeys(config_map["data"], "…")
+    digest = config_map["metadata"]["labels"]["rayops.serve-ha/app"]
+    # The application's own changes are no changes of the manifest.
+    text = yaml.dump_all(objects, Dumper=Dumper, explicit_start=True, sort_keys=False, allow_unicode=True, width=120)
+    text = text.replace(digest, "0123456789")
+    path = GOLDEN / f"{case}.yml"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_kuberay_accepts_it(render: Any, case: str) -> None:
+    """Rules of ValidateRayClusterSpec, KubeRay 1.6: a breach shows only in a condition or an event."""
+    service = the("RayService", objects_of(render, case))
+    config = service["spec"]["rayClusterConfig"]
+    annotations = service["metadata"].get("annotations", {})
+    assert not {"ray.io/ft-enabled", "ray.io/external-storage-namespace"} & annotations.keys()
+    assert ("gcsFaultToleranceOptions" in config) == bool(CASES[case].get("ray_service_redis"))
+    assert "externalStorageNamespace" not in config.get("gcsFaultToleranceOptions", {})
+    head = config["headGroupSpec"]
+    assert not {"redis-password", "redis-username"} & head["rayStartParams"].keys()
+    for template in templates(service):
+        env = {entry["name"] for entry in template["spec"]["containers"][0]["env"]}
+        assert not {"RAY_REDIS_ADDRESS", "REDIS_PASSWORD", "REDIS_USERNAME", "RAY_external_storage_namespace"} & env
+        assert not {"ray.io/ft-enabled"} & template["metadata"].get("annotations", {}).keys()
+    ports = {port["name"] for port in head["template"]["spec"]["containers"][0]["ports"]}
+    assert {"dashboard", "serve"} <= ports
+    for group in [head, *config["workerGroupSpecs"]]:
+        assert all(isinstance(value, str) for value in group["rayStartParams"].values())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_head_is_expendable(render: Any, case: str) -> None:
+    service = the("RayService", objects_of(render, case))
+    config = service["spec"]["rayClusterConfig"]
+    assert service["spec"]["excludeHeadPodFromServeSvc"] is True
+    assert config["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    serve = yaml.safe_load(service["spec"]["serveConfigV2"])
+    replicas = CASES[case].get("ray_service_num_replicas", 2)
+    for deployment in serve["applications"][0]["deployments"]:
+        assert deployment["num_replicas"] == replicas
+        assert deployment["max_replicas_per_node"] == 1
+        assert deployment["ray_actor_options"]["num_cpus"] > 0
+    assert [group["replicas"] for group in config["workerGroupSpecs"]] == [replicas]
+    budget = the("PodDisruptionBudget", objects_of(render, case))
+    assert budget["spec"]["minAvailable"] == replicas - 1
+
+
+def test_changed_application_is_a_new_cluster(render: Any, tmp_path: Path) -> None:
+    """Another content gives the ConfigMap another name, and the pods another volume."""
+    profile = render("ray_service__profile")
+    names = []
+    for content in ("a = 1\n", "a = 2\n"):
+        (tmp_path / "app.py").write_text(content)
+        given = profile | {"files": [str(tmp_path / "app.py")]}
+        variables = IMAGE | {"ray_service_profile": "none", "ray_service__profile": given}
+        config_map = render("ray_service__app_object", **variables)
+        names.append(config_map["metadata"]["name"])
+        assert config_map["data"] == {"app.py": content}
+        for template in templates(render("ray_service__rayservice_object", **variables)):
+            assert template["spec"]["volumes"][0]["configMap"]["name"] == names[-1]
+    assert names[0] != names[1]
+
+
+def test_env_of_the_user_wins(render: Any) -> None:
+    env = render(
+        "ray_service__env", ray_service_redis=TLS, ray_service_env={"RAY_REDIS_CA_CERT": "/ca.pem", "NUMBER": 5}
+    )
+    values = {entry["name"]: entry.get("value") for entry in env}
+    assert values["RAY_REDIS_CA_CERT"] == "/ca.pem"
+    assert values["NUMBER"] == "5"
+    assert len(values) == len(env)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"ray_service_redis_password": "s3cret", "ray_service_redis": {"address": "redis://r:1"}}, "czNjcmV0"),
+        (
+            {"ray_service_redis": REDIS, "ray_service__secret_info": {"resources": [{"data": {"password": "YWJj"}}]}},
+            "YWJj",
+        ),
+    ],
+)
+def test_secret(render: Any, given: dict[str, Any], expected: str) -> None:
+    found = {"ray_service__namespace_info": {"resources": [{"metadata": {}}]}, "ray_service__secret_info": {}}
+    (secret,) = render("ray_service__secret_objects", **IMAGE, **(found | given))
+    assert secret["metadata"]["name"] == "mistral-redis"
+    assert secret["metadata"]["namespace"] == "mistral"
+    assert secret["data"] == {"password": expected}
+
+
+def test_no_password_no_secret(render: Any) -> None:
+    given = {"ray_service_redis": {"address": "redis://r:1"}}
+    assert render("ray_service__password_given", **given) is False
+    options = render("ray_service__fault_tolerance", **given)["gcsFaultToleranceOptions"]
+    assert options == {"redisAddress": "redis://r:1"}
+
+
+@pytest.mark.parametrize(
+    ("namespace", "check", "kinds"),
+    [
+        ([], True, []),
+        ([{"metadata": {}}], True, ["ConfigMap", "PodDisruptionBudget"]),
+        ([], False, ["ConfigMap", "PodDisruptionBudget"]),
+    ],
+)
+def test_dry_run_leaves_out_what_the_server_would_refuse(
+    render: Any, namespace: list[Any], check: bool, kinds: list[str]
+) -> None:
+    objects = render(
+        "ray_service__applicable_objects",
+        **IMAGE,
+        ansible_check_mode=check,
+        ray_service__namespace_info={"resources": namespace},
+    )
+    assert [o["kind"] for o in objects] == kinds
+
+
+@pytest.mark.parametrize(
+    ("resources", "ours", "made"),
+    [
+        ([], False, ["Namespace"]),
+        ([{"metadata": {"name": "mistral"}}], False, []),
+        ([{"metadata": {"labels": {"rayops.serve-ha/service": "other"}}}], False, []),
+        ([{"metadata": {"labels": {"rayops.serve-ha/service": "mistral"}}}], True, ["Namespace"]),
+    ],
+)
+def test_namespace_of_somebody_else_is_let_alone(
+    render: Any, resources: list[Any], ours: bool, made: list[str]
+) -> None:
+    found = {"ray_service__namespace_info": {"resources": resources}}
+    assert render("ray_service__namespace_ours", **found) is ours
+    assert [o["kind"] for o in render("ray_service__namespace_objects", **found)] == made
+    last = [o["kind"] for o in render("ray_service__removed_last", **found)]
+    assert last == (["Namespace"] if ours else ["Secret", "ConfigMap"])

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a removal knows: the UIDs whose keys to look for in Redis, and the pods that nobody will ever end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def cluster(uid: str, **options: Any) -> dict[str, Any]:
+    head = {"template": {"spec": {"containers": [{"image": "ray:1"}]}}}
+    spec = {"headGroupSpec": head} | ({"gcsFaultToleranceOptions": options} if options else {})
+    return {"metadata": {"uid": uid, "name": f"mistral-{uid}"}, "spec": spec}
+
+
+def node(name: str, ready: str) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": ready}]}}
+
+
+def pod(name: str, on: str | None) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"nodeName": on} if on else {}}
+
+
+PASSWORD = {"valueFrom": {"secretKeyRef": {"name": "mistral-redis", "key": "password"}}}
+FOUND = [
+    cluster("b", redisAddress="redis://r:1", redisPassword=PASSWORD, redisUsername={"value": "ray"}),
+    cluster("c"),
+]
+
+
+def test_note_of_what_is_there(render: Any) -> None:
+    found = {"ray_service__clusters_info": {"resources": FOUND}, "ray_service__note_info": {"resources": []}}
+    note = render("ray_service__note_object", **found)["data"]
+    assert note == {
+        "uids": "b",
+        "address": "redis://r:1",
+        "username": "ray",
+        "secret": "mistral-redis",
+        "image": "ray:1",
+    }
+    assert render("ray_service__redis_look", **found) == note
+
+
+def test_interrupted_removal_remembers(render: Any) -> None:
+    note = {"data": {"uids": "a b", "address": "redis://r:1", "username": "", "secret": "", "image": "ray:1"}}
+    found = {"ray_service__clusters_info": {"resources": FOUND}, "ray_service__note_info": {"resources": [note]}}
+    assert render("ray_service__uids", **found) == ["a", "b"]
+    gone = found | {"ray_service__clusters_info": {"resources": []}}
+    assert render("ray_service__uids", **gone) == ["a", "b"]
+    assert render("ray_service__redis_look", **gone) == note["data"]
+
+
+def test_without_fault_tolerance_there_is_nothing_to_look_for(render: Any) -> None:
+    found = {"ray_service__clusters_info": {"resources": [cluster("c")]}, "ray_service__note_info": {"resources": []}}
+    assert render("ray_service__uids", **found) == []
+
+
+def test_lost_pods(render: Any) -> None:
+    nodes = [node("alive", "True"), node("sick", "False"), node("silent", "Unknown")]
+    pods = [pod("a", "alive"), pod("b", "sick"), pod("c", "silent"), pod("d", "gone"), pod("e", None)]
+    lost = render(
+        "ray_service__lost_pods",
+        ray_service__nodes_info={"resources": nodes},
+        ray_service__pods_info={"resources": pods},
+    )
+    assert [p["metadata"]["name"] for p in lost] == ["c", "d"]
