@@ -35,11 +35,14 @@ def key(parts: list[bytes]) -> str:
 
 
 def tree_parts(directory: str) -> list[bytes]:
-    """Everything below a directory that a build can see: relative path, whether executable, content; sorted."""
+    """Everything below a directory that a build can see: relative path, whether executable, content; sorted.
+
+    A README is for people: no build reads it.
+    """
     parts = []
     for folder, names, files in os.walk(directory):
         names[:] = sorted(name for name in names if name != "__pycache__")
-        for file in sorted(files):
+        for file in sorted(set(files) - {"README.md"}):
             path = os.path.join(folder, file)
             with open(path, "rb") as content:
                 mode = b"x" if os.access(path, os.X_OK) else b"-"
