@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: kuberay_crds
 short_description: Install and upgrade KubeRay's CRDs
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Applies the CustomResourceDefinitions of a manifest, server-side and by force, and leaves everything else of the manifest alone.
   - Each of them has about a megabyte. What was applied is noted in an annotation, together with the generation that this made, so that a

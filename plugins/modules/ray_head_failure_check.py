@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ray_head_failure_check
 short_description: Kill the head of a RayService under load and judge what its users saw
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Puts a constant load on a Ray Serve application, deletes the pod of the Ray head by its UID, watches every step of the
     head's return, goes on loading through a stability window, and judges. The report is returned and, if O(report_dir)

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ray_redis_keys
 short_description: Remove what Ray left behind in Redis
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - A RayCluster with GCS fault tolerance keeps its state in Redis, under keys C(RAY<storage namespace>@<table>). KubeRay
     removes them by a Job when the RayCluster is deleted. When that Job fails, or never runs, nobody notices and the keys stay.
@@ -148,7 +148,11 @@ from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import An
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import pods as pod_rules
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import redis_script
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.cluster import ApiFailure, Cluster
-from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.redis_job import CONTAINER, job, storage_namespaces
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.redis_job import (
+    CONTAINER,
+    job,
+    storage_namespaces,
+)
 
 POLL_SECONDS = 0.5
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: rayservice_info
 short_description: Tell how RayServices are doing
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Lists RayServices with what decides whether they serve. That is more than their C(Ready) condition, which
     says no more than that one endpoint is ready.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: rayservice_wait
 short_description: Wait until a RayService really serves
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Waits until the operator has acted on the present spec, no upgrade is under way, every application is RUNNING and every
     deployment HEALTHY, as many serve endpoints are ready as the deployments need nodes, and the head pod is ready.

@@ -48,12 +48,12 @@ def message_of(body: str | bytes | None, fallback: str) -> str:
 class Api:
     """Talks to one cluster. Usable from several threads.
 
-    connect: makes a dynamic client; called again after a 401, so that a fresh token is read.
+    connect: makes a dynamic client; called again after a 401, so that a fresh token is read. It may raise what a request may.
     """
 
     def __init__(self, connect: Callable[[], t.Any], sleep: Callable[[float], None] = time.sleep) -> None:
         self._connect = connect
-        self._client = connect()
+        self._client: t.Any = None
         self._sleep = sleep
 
     def once(
@@ -67,7 +67,9 @@ class Api:
     ) -> t.Any:
         """Do one request and return the open response. Raises ApiError."""
         try:
-            return self._client.request(
+            # A new client asks the server for its version, so this may fail like any request.
+            client = self._client = self._client or self._connect()
+            return client.request(
                 method,
                 path,
                 body=body,
@@ -79,7 +81,7 @@ class Api:
         except ApiException as error:
             status = getattr(error, "status", None) or 0
             if status == 401:
-                self._client = self._connect()
+                self._client = None
             reason = getattr(error, "reason", None) or str(error)
             raise ApiError(status, message_of(getattr(error, "body", None), f"{status} {reason}")) from error
         except (HTTPError, OSError) as error:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
@@ -14,15 +15,21 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.api 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.readiness import assess
 
 DASHBOARD_TIMEOUT = 3.0
+# For the two looks that must not fail for a busy machine: before and after.
+DASHBOARD_PATIENCE = 30.0
 MANAGED_BY = {"app.kubernetes.io/managed-by": "rayops.serve_ha"}
 CHECK_LABEL = "rayops.io/head-failure-check"
 
 
 class Cluster:
-    """The objects of the RayService C(name) in C(namespace)."""
+    """The objects of the RayService C(name) in C(namespace).
 
-    def __init__(self, api: Api, namespace: str, name: str) -> None:
+    patience: seconds for which a snapshot asks a dashboard that does not answer again.
+    """
+
+    def __init__(self, api: Api, namespace: str, name: str, patience: float = DASHBOARD_PATIENCE) -> None:
         self.api = api
+        self._patience = patience
         self.namespace = namespace
         self.name = name
         self.pods_path = f"/api/v1/namespaces/{namespace}/pods"
@@ -56,7 +63,7 @@ class Cluster:
             cluster_uid=raycluster.get("metadata", {}).get("uid", ""),
             heads=heads,
             workers=tuple(sorted((pod for pod in pods if pod.role == "worker"), key=lambda pod: pod.name)),
-            serve=next((serve for serve in map(self.try_serve, heads) if serve is not None), None),
+            serve=next((serve for serve in map(self._patient_serve, heads) if serve is not None), None),
             service_problems=tuple(service_problems(rayservice)),
         )
 
@@ -66,6 +73,12 @@ class Cluster:
             return state.parse_serve(json.loads(self._dashboard(head, "api/serve/applications/")))
         except (ApiError, ValueError, AttributeError):
             return None
+
+    def _patient_serve(self, head: state.Pod) -> state.Serve | None:
+        deadline = time.monotonic() + (self._patience if head.ready else 0)
+        while (serve := self.try_serve(head)) is None and time.monotonic() < deadline:
+            time.sleep(1)
+        return serve
 
     def gcs_answers(self, head: state.Pod) -> bool:
         """Whether the dashboard of that head pod finds its GCS healthy."""

@@ -244,7 +244,7 @@ def _latency_panel(per_second: list[dict], x: Callable[[float], float]) -> list[
     parts = []
     for power in range(low, high + 1):
         level = y(10.0**power)
-        label = f"{10.0**power:g} ms"
+        label = f"{10.0**power:g} ms" if power < 3 else f"{10.0 ** (power - 3):g} s"
         parts.append(f'<line x1="{LEFT}" y1="{level:.1f}" x2="{WIDTH - RIGHT}" y2="{level:.1f}" stroke="#dfe4ea"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{level + 4:.1f}" text-anchor="end">{label}</text>')
     for key, colour, width in (("max", "#b5651d", 1.2), ("p50", "#1f5f99", 1.8)):

@@ -154,7 +154,8 @@ def _state(evidence: Evidence) -> list[str]:
     reasons += _heads(before.heads, after.heads)
     reasons += _workers(before.workers, after.workers)
     reasons += _replicas(before, after)
-    reasons += [f"at the end the RayService is not ready: {problem}" for problem in after.service_problems]
+    if after.service_problems:
+        reasons.append(f"at the end the RayService is not ready: {'; '.join(after.service_problems)}")
     return reasons
 
 

@@ -24,6 +24,7 @@ TRANSITIONS = {
     "applications_running": "Applications RUNNING",
 }
 EVENTS_KEPT = 20
+EVENT_LIMIT = 300  # characters
 NOTES_KEPT = 200
 
 
@@ -93,7 +94,7 @@ class Timeline:
             return
         with self._lock:
             words = f"{manifest.get('type', '')} {involved.get('kind', '')}/{name} {manifest.get('reason', '')}: "
-            self.events.append((at, words + " ".join((manifest.get("message") or "").split())))
+            self.events.append((at, (words + " ".join((manifest.get("message") or "").split()))[:EVENT_LIMIT]))
 
     def dashboard(self, head: state.Pod, gcs: bool, serve: state.Serve | None, at: float) -> None:
         """Take what the dashboard of C(head) said; an answer for a head that was replaced meanwhile is dropped."""

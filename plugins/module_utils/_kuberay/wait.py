@@ -141,7 +141,8 @@ class Wait:
         pods = self.last.pods = self.reader.pods(ray_cluster) if ray_cluster else []
         verdict = self._with_head(assess(rayservice), pods)
         findings = pod_rules.findings(pods)
-        self.last.reasons = verdict.reasons + ([] if verdict.ready else [one.text for one in findings])
+        # A pod's trouble is the cause of all that the status says.
+        self.last.reasons = ([] if verdict.ready else [one.text for one in findings]) + verdict.reasons
         settled = self._settled(rayservice, server_time)
         self._keep("terminal", verdict.terminal)
         if verdict.ready:

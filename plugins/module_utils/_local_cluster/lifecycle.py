@@ -99,7 +99,7 @@ def _remove_node(cluster: Cluster, namespace: str) -> None:
 
 
 def certificates(cluster: Cluster) -> list[Action]:
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     actions = []
     if pki.authority_is_outdated(cluster, now):
         actions.append(Action("make the certificate authority", lambda: pki.make_authority(cluster, now)))
@@ -279,5 +279,3 @@ def write(path: str, text: str) -> None:
     with open(os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(f"{path}.new", path)
-
-

@@ -125,7 +125,7 @@ def fake(build):
 
 @pytest.fixture
 def cluster(fake):
-    return Cluster(fake, "ns", "svc")
+    return Cluster(fake, "ns", "svc", patience=0)
 
 
 @pytest.fixture

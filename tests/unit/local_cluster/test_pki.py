@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster import pki, plan
 
 pytest.importorskip("cryptography")
-NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc)
+NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 
 
 def make(directory, nodes=2, network="10.250.0.0/24"):

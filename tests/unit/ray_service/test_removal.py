@@ -46,6 +46,8 @@ def test_interrupted_removal_remembers(render: Any) -> None:
     note = {"data": {"uids": "a b", "address": "redis://r:1", "username": "", "secret": "", "image": "ray:1"}}
     found = {"ray_service__clusters_info": {"resources": FOUND}, "ray_service__note_info": {"resources": [note]}}
     assert render("ray_service__uids", **found) == ["a", "b"]
+    assert render("ray_service__uids_gone", **found) == ["a", "b"]
+    assert render("ray_service__uids_gone", **found, ansible_check_mode=True) == ["a"]
     gone = found | {"ray_service__clusters_info": {"resources": []}}
     assert render("ray_service__uids", **gone) == ["a", "b"]
     assert render("ray_service__redis_look", **gone) == note["data"]

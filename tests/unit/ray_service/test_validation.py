@@ -51,11 +51,20 @@ def test_good(render: Any, given: dict[str, Any]) -> None:
         (
             {
                 "ray_service_redis_password": "s3cret",
-                "ray_service_redis": {"address": "redis://r:1", "password_secret": {"name": "x"}},
+                "ray_service_redis": {
+                    "address": "redis://r:1",
+                    "password_secret": {"namespace": "a", "name": "b", "key": "c"},
+                },
             },
             "ray_service_redis_password",
             "password_secret",
             "one of them",
+        ),
+        (
+            {"ray_service_redis": {"address": "redis://r:1", "password_secret": {"name": "x"}}},
+            "ray_service_redis.password_secret",
+            "x",
+            "namespace, name and key",
         ),
         ({"ray_service_name": "a" * 48}, "ray_service_name", "48 characters", "at most 47"),
         ({"ray_service_name": "1a"}, "ray_service_name", "1a", "a letter first"),
