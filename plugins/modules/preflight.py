@@ -182,14 +182,14 @@ OPTIONS = {
 }
 
 
-def find_problems(params: dict) -> dict[str, list[str]]:
+def find_problems(params: dict, run: facts.Run) -> dict[str, list[str]]:
     """Gather what the given parts need, and judge it: part -> its problems."""
     found = {}
     kubeconfig, cluster, service = params["kubeconfig"], params["local_cluster"], params["ray_service"]
     if kubeconfig:
         found["kubeconfig"] = checks.kubeconfig_problems(kubeconfig, facts.kubernetes_api(kubeconfig))
     elif cluster:
-        machine = facts.machine(cluster)
+        machine = facts.machine(cluster, run)
         found["local_cluster"] = [
             *checks.machine_problems(machine),
             *checks.room_problems(machine, cluster),
@@ -205,7 +205,7 @@ def find_problems(params: dict) -> dict[str, list[str]]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
-    found = find_problems(module.params)
+    found = find_problems(module.params, module.run_command)
     problems = [problem for part in found.values() for problem in part]
     if problems:
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"

@@ -16,7 +16,8 @@ try:
     from urllib3.exceptions import HTTPError
 except ImportError:
     # The module says what is missing.
-    ApiException = HTTPError = OSError
+    ApiException = RuntimeError
+    HTTPError = OSError
 
 # Unauthorized (a token has run out: the next client reads a new one), too many requests, and a server in trouble.
 TRANSIENT_STATUS = frozenset({401, 408, 429, 500, 502, 503, 504})

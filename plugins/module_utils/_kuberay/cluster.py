@@ -160,9 +160,15 @@ class Cluster:
     def pods(self, namespace: str, selector: str) -> list[dict[str, t.Any]]:
         return self.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector)
 
-    def warnings(self, namespace: str, limit: int = 10) -> list[str]:
-        """The newest Warning events of a namespace, oldest first, equal ones once."""
+    def warnings(self, namespace: str, name: str, limit: int = 10) -> list[str]:
+        """The newest Warning events about C(name) and what is derived from it, oldest first, equal ones once.
+
+        If there are none, those of the whole namespace.
+        """
         events = self.items(f"/api/v1/namespaces/{namespace}/events", fieldSelector="type=Warning")
+        names = [(event.get("involvedObject") or {}).get("name") or "" for event in events]
+        own = [event for event, about in zip(events, names, strict=True) if about == name or about.startswith(f"{name}-")]
+        events = own or events
         events.sort(key=lambda one: one.get("lastTimestamp") or one.get("eventTime") or "")
         lines: dict[str, None] = {}
         for event in events:
@@ -218,7 +224,7 @@ class RayServiceReader:
         )
 
     def warnings(self) -> list[str]:
-        return self.cluster.warnings(self.namespace)
+        return self.cluster.warnings(self.namespace, self.name)
 
     def get(self, path: str) -> Answer:
         """GET a path of the serve service through the API server's proxy, whatever status it answers.

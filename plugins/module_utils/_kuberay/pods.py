@@ -33,6 +33,10 @@ PERMANENT_LOG = re.compile(
     r"|Redis Cluster with more than one shard",
     re.IGNORECASE,
 )
+#: What a head says that had not enough processor time to start; the next start may be quicker.
+PASSING_LOG = re.compile(r"node timed out during startup")
+#: A frame of a native stack trace, of which a crash of Ray writes dozens; the cause stands elsewhere.
+NATIVE_FRAME = re.compile(r"\[0x[0-9a-f]+\]")
 LOG_LINES = 25
 
 
@@ -136,8 +140,13 @@ def _of_container(pod: dict[str, t.Any], status: dict[str, t.Any]) -> list[Findi
 
 
 def last_lines(log: str, lines: int = LOG_LINES) -> str:
-    """The end of a log, without blank lines."""
-    return "\n".join([line.rstrip() for line in log.splitlines() if line.strip()][-lines:])
+    """The end of a log, without blank lines and native stack traces."""
+    return "\n".join([line.rstrip() for line in log.splitlines() if line.strip() and not NATIVE_FRAME.search(line)][-lines:])
+
+
+def is_passing(log: str) -> bool:
+    """Did the head end of something that the next start may not meet, however often that happened?"""
+    return bool(PASSING_LOG.search(log))
 
 
 def permanent_line(log: str) -> str:

@@ -177,15 +177,16 @@ class Wait:
             lasted = self._lasted(("finding", finding.key))
             log = self._log_of(finding, pods)
             hopeless = pod_rules.permanent_line(log)
-            if settled and (hopeless or (finding.patience is not None and lasted >= finding.patience)):
+            spent = finding.patience is not None and lasted >= finding.patience and not pod_rules.is_passing(log)
+            if settled and (hopeless or spent):
                 return self._end("terminal", self._describe(finding, log, hopeless))
         return ""
 
     @staticmethod
     def _describe(finding: pod_rules.Finding, log: str, hopeless: str) -> str:
+        if hopeless:
+            return f"{finding.text}, and says:\n{hopeless}"
         tail = pod_rules.last_lines(log)
-        if hopeless and hopeless not in tail:
-            tail = f"{hopeless}\n[...]\n{tail}"
         return finding.text + (f"\nThe last lines it wrote:\n{tail}" if tail else "")
 
     def _log_of(self, finding: pod_rules.Finding, pods: list[dict[str, t.Any]]) -> str:

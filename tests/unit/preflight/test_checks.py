@@ -179,7 +179,15 @@ def test_routes() -> None:
 
 def test_facts_of_this_machine_fit_the_checks(tmp_path: Path) -> None:
     values = CLUSTER | {"state_dir": str(tmp_path / "not/yet"), "cache_dir": str(tmp_path)}
-    machine = facts.machine(values)
+    asked: list[list[str]] = []
+
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        asked.append(argv)
+        return 0, "go version go1.26.3 linux/amd64", ""
+
+    machine = facts.machine(values, run)
+    assert machine["go"] in (None, (1, 26))
+    assert all(argv[0] in ("env", "unshare") for argv in asked)
     for problems in (
         checks.machine_problems(machine),
         checks.room_problems(machine, values),
