@@ -14,8 +14,8 @@ author:
 description:
   - Looks at the variables of a deployment and at what it is to be built on, and fails with all problems in one message. Each
     problem names the variable, its value, what was expected, and the way out.
-  - Without O(kubeconfig) it is this machine that is looked at, for a local cluster. With it, the cluster of that kubeconfig has
-    to answer.
+  - With O(local_cluster) it is this machine that is looked at, for a local cluster. With O(kubeconfig), the cluster of that
+    kubeconfig has to answer instead. With neither, only O(ray_service) is looked at.
   - Names in the messages are those of the variables of the collection's roles.
   - Changes nothing.
 extends_documentation_fragment:
@@ -27,9 +27,10 @@ options:
     type: str
     default: ""
   redis_backend:
-    description: Where the state of Ray's head is kept, V(in_cluster), V(existing) or V(none).
+    description:
+      - Where the state of Ray's head is kept, V(in_cluster), V(existing) or V(none). Fault tolerance is on unless it is V(none).
+      - If it is not given, fault tolerance is on if O(ray_service.redis) is not empty, as in the role P(rayops.serve_ha.ray_service#role).
     type: str
-    default: in_cluster
   ray_service:
     description: The Ray service; not looked at if it is not given.
     type: dict
@@ -59,18 +60,34 @@ options:
         description: Version of Ray in the image.
         type: str
         required: true
-      redis_address:
-        description: Address of the Redis, with O(redis_backend=existing).
+      redis:
+        description:
+          - The Redis that keeps the head's state, with C(address), C(username), and C(password_secret) of C(namespace), C(name) and
+            C(key). Looked at with O(redis_backend=existing), or without O(redis_backend).
+        type: dict
+        default: {}
+      redis_password_given:
+        description: Whether the password of the Redis is given by itself, which excludes a C(password_secret).
+        type: bool
+        default: false
+      image:
+        description: Image of head and workers; required, except for a cluster of O(local_cluster), which builds its own.
         type: str
         default: ""
-      image:
-        description: Image of head and workers; required with O(kubeconfig).
+      image_needs:
+        description: What the profile needs the image to hold; shown when there is no image.
         type: str
         default: ""
       gguf_path:
-        description: Path of the model's file; empty for the one in the image.
+        description:
+          - Path of the model's file on the nodes; empty for the one in the image. With O(local_cluster) the file is looked at.
         type: str
         default: ""
+      env:
+        description: Names of the environment variables that head and workers are given.
+        type: list
+        elements: str
+        default: []
   local_cluster:
     description: The local cluster; not looked at if it is not given, or if O(kubeconfig) is.
     type: dict
@@ -130,7 +147,8 @@ EXAMPLES = r"""
       name: mistral
       namespace: mistral
       ray_version: 2.60.0
-      redis_address: redis://redis.example.com:6379
+      redis:
+        address: redis://redis.example.com:6379
       image: registry.example.com/ray-cpu:1
 """
 
@@ -151,7 +169,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.ray_ser
 
 OPTIONS = {
     "kubeconfig": {"type": "str", "default": ""},
-    "redis_backend": {"type": "str", "default": "in_cluster"},
+    "redis_backend": {"type": "str"},
     "ray_service": {
         "type": "dict",
         "options": {
@@ -161,9 +179,13 @@ OPTIONS = {
             "profiles": {"type": "list", "elements": "str", "default": ["cpu"]},
             "num_replicas": {"type": "int", "default": 2},
             "ray_version": {"type": "str", "required": True},
-            "redis_address": {"type": "str", "default": ""},
+            "redis": {"type": "dict", "default": {}},
+            # Not the password, only whether there is one.
+            "redis_password_given": {"type": "bool", "default": False, "no_log": False},
             "image": {"type": "str", "default": ""},
+            "image_needs": {"type": "str", "default": ""},
             "gguf_path": {"type": "str", "default": ""},
+            "env": {"type": "list", "elements": "str", "default": []},
         },
     },
     "local_cluster": {
@@ -196,7 +218,7 @@ def find_problems(params: dict, run: facts.Run) -> dict[str, list[str]]:
             *checks.network_problems(machine["routes"], cluster),
         ]
     if service:
-        local = not kubeconfig
+        local = bool(cluster) and not kubeconfig
         found["ray_service"] = ray_service_problems(
             service, params["redis_backend"], local, os.path.isfile, facts.file_start
         )
@@ -209,7 +231,7 @@ def main() -> None:
     problems = [problem for part in found.values() for problem in part]
     if problems:
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
-        module.fail_json(msg="\n- ".join([f"Nothing has been created, because of {count}:", *problems]))
+        module.fail_json(msg="\n- ".join([f"Creating nothing, because of {count}:", *problems]))
     module.exit_json(changed=False, checked=list(found))
 
 

@@ -137,7 +137,6 @@ import copy
 import inspect
 import json
 import signal
-import sys
 import time
 import typing as t
 
@@ -244,11 +243,15 @@ def look(cluster: Cluster, params: dict[str, t.Any], delete: bool) -> dict[str, 
     return answer["keys"]
 
 
+def end(*dummy: t.Any) -> t.NoReturn:
+    """On a signal: an end that passes through the C(finally) that removes the Job."""
+    raise SystemExit(1)
+
+
 def main() -> None:
     module = AnsibleK8SModule(module_class=AnsibleModule, argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
-    # An end by a signal has to pass through the finally that removes the Job.
-    signal.signal(signal.SIGTERM, lambda *dummy: sys.exit(1))
+    signal.signal(signal.SIGTERM, end)
     try:
         redis_script.split_address(params["address"])
         found = look(Cluster(lambda: get_api_client(module)), params, delete=not module.check_mode)

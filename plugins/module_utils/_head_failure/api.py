@@ -16,8 +16,12 @@ try:
     from urllib3.exceptions import HTTPError
 except ImportError:
     # The module says what is missing.
-    ApiException = RuntimeError
-    HTTPError = OSError
+
+    class ApiException(Exception):
+        """Stands in: never raised."""
+
+    class HTTPError(Exception):
+        """Stands in: never raised."""
 
 # Unauthorized (a token has run out: the next client reads a new one), too many requests, and a server in trouble.
 TRANSIENT_STATUS = frozenset({401, 408, 429, 500, 502, 503, 504})

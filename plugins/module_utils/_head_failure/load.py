@@ -179,6 +179,8 @@ class LocalLoad(Load):
     def _begin(self) -> None:
         command = [sys.executable, "-I", "-u", "-c", generator_source(), *self._arguments]
         with open(self._output, "wb") as output, open(self._errors, "wb") as errors:
+            # It goes on while the module works; run_command would wait for its end.
+            # pylint: disable-next=ansible-bad-function
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
 
     def _follow(self) -> None:

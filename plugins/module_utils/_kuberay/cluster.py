@@ -22,8 +22,13 @@ try:
     from kubernetes.client.rest import ApiException
     from urllib3.exceptions import HTTPError
 except ImportError:
-    # AnsibleK8SModule tells the user
-    ApiException = HTTPError = Exception
+    # AnsibleK8SModule says what is missing.
+
+    class ApiException(Exception):
+        """Stands in: never raised."""
+
+    class HTTPError(Exception):
+        """Stands in: never raised."""
 
 #: Seconds to connect and to read: a dead connection must not eat a wait's time.
 REQUEST_TIMEOUT = (5, 20)

@@ -92,6 +92,8 @@ def stream(
     tail: deque[str] = deque(maxlen=TAIL)
     lines: queue.Queue[str | None] = queue.Queue()
     try:
+        # Its output is handed on while it runs; run_command would wait for its end.
+        # pylint: disable-next=ansible-bad-function
         process = subprocess.Popen(
             command,
             cwd=directory,

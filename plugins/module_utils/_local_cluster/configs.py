@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster import pki
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.plan import MARKER, Cluster, Host, Node
@@ -170,7 +171,7 @@ def files(cluster: Cluster, pause_image: str) -> dict[str, str]:
 def programs(cluster: Cluster) -> dict[str, tuple[Host, list[str]]]:
     """Every process of the cluster: name → (the host it runs on, its command line)."""
     control = cluster.control_plane
-    certificate, key = (lambda f: pki.certificate_file(cluster, f)), (lambda f: pki.key_file(cluster, f))
+    certificate, key = partial(pki.certificate_file, cluster), partial(pki.key_file, cluster)
     result: dict[str, tuple[Host, list[str]]] = {
         "etcd": (
             control,

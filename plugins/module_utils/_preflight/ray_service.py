@@ -16,6 +16,10 @@ RAY_VERSION_WITH_FAULT_TOLERANCE = (2, 56)
 REDIS_BACKENDS = ("in_cluster", "existing", "none")
 # No user, no password (they have variables of their own), no second address, and the port by name.
 REDIS_ADDRESS = re.compile(r"rediss?://[^@:/,\s]+:[0-9]{1,5}")
+PASSWORD_SECRET_KEYS = ("namespace", "name", "key")
+# KubeRay sets these itself from gcsFaultToleranceOptions and refuses a RayService that sets them too; a fixed storage
+# namespace would be shared by the old and the new cluster of an upgrade.
+RESERVED_ENV = ("RAY_REDIS_ADDRESS", "REDIS_USERNAME", "REDIS_PASSWORD", "RAY_external_storage_namespace")
 GGUF_MAGIC = b"GGUF"
 
 
@@ -24,9 +28,16 @@ def problem(variable: str, value: t.Any, expectation: str) -> str:
     return f"{variable} is {value!r}: expected {expectation}"
 
 
-def hide_user(address: str) -> str:
-    """Take user and password out of an address, for messages."""
-    return re.sub(r"//.*@", "//***@", address)
+def hide_credentials(address: str) -> str:
+    """Take what may be user and password out of an address, for messages."""
+    before, at, host = re.sub(r"[?].*", "?***", address, flags=re.DOTALL).rpartition("@")
+    scheme = re.match(r"\w+://", before)
+    return f"{scheme.group() if scheme else ''}***@{host}" if at else host
+
+
+def is_fault_tolerant(backend: str | None, redis: dict[str, t.Any]) -> bool:
+    """Whether the head's state outlives the head; without a C(backend), the Redis alone says it, as in the role."""
+    return bool(redis) if backend is None else backend in ("in_cluster", "existing")
 
 
 def name_problems(values: dict[str, t.Any]) -> list[str]:
@@ -41,23 +52,42 @@ def name_problems(values: dict[str, t.Any]) -> list[str]:
     return found
 
 
-def redis_problems(backend: str, address: str) -> list[str]:
-    """Rules for the store of the head's state; C(address) only matters with the backend C(existing)."""
-    if backend not in REDIS_BACKENDS:
+def redis_problems(backend: str | None, redis: dict[str, t.Any], password_given: bool) -> list[str]:
+    """Rules for the store of the head's state; C(redis) is not looked at if the backend brings its own, or none."""
+    if backend is not None and backend not in REDIS_BACKENDS:
         return [problem("redis_backend", backend, f"one of {', '.join(REDIS_BACKENDS)}")]
-    if backend != "existing" or REDIS_ADDRESS.fullmatch(address):
+    if backend in ("in_cluster", "none") or not is_fault_tolerant(backend, redis):
+        return []
+    variable = "ray_service_redis" if backend is None else "redis_existing"
+    found = []
+    address = str(redis.get("address") or "")
+    if not REDIS_ADDRESS.fullmatch(address):
+        expectation = (
+            "redis://host:port, or rediss://host:port for TLS,"
+            " with the port and without user, password or a second address"
+            + (" (redis_backend is 'existing'; 'in_cluster' brings up a Redis of its own)" if backend else "")
+        )
+        found.append(problem(f"{variable}.address", hide_credentials(address), expectation))
+    secret = redis.get("password_secret") or {}
+    if secret and not all(secret.get(key) for key in PASSWORD_SECRET_KEYS):
+        found.append(problem(f"{variable}.password_secret", secret, "namespace, name and key"))
+    if secret and password_given:
+        found.append(f"{variable}_password and {variable}.password_secret are both set: expected one of them")
+    return found
+
+
+def env_problems(names: t.Sequence[str]) -> list[str]:
+    reserved = [name for name in RESERVED_ENV if name in names]
+    if not reserved:
         return []
     return [
-        problem(
-            "redis_existing.address",
-            hide_user(address),
-            "redis://host:port, or rediss://host:port for TLS, with the port and without user, password or a second address"
-            " (redis_backend is 'existing'; 'in_cluster' brings up a Redis of its own)",
-        )
+        f"ray_service_env, or the profile's env, sets {', '.join(reserved)}: expected none of {', '.join(RESERVED_ENV)},"
+        " which follow from redis_backend, or from the role's ray_service_redis"
     ]
 
 
-def version_problems(version: str, fault_tolerant: bool) -> list[str]:
+def version_problems(version: str, fault_tolerant: bool, switch: str) -> list[str]:
+    """C(switch) is the setting that switches fault tolerance off."""
     match = re.match(r"(\d+)\.(\d+)", version)
     if not match:
         return [problem("ray_service_ray_version", version, "a version such as 2.60.0")]
@@ -65,7 +95,7 @@ def version_problems(version: str, fault_tolerant: bool) -> list[str]:
         least = ".".join(map(str, RAY_VERSION_WITH_FAULT_TOLERANCE))
         return [
             problem("ray_service_ray_version", version, f"at least {least} with fault tolerance")
-            + ": before, a restarted Serve controller can take all replicas out of service (redis_backend: none switches it off)"
+            + f": before, a restarted Serve controller can take all replicas out of service ({switch} switches it off)"
         ]
     return []
 
@@ -100,9 +130,21 @@ def model_problems(path: str, local: bool, read_start: t.Callable[[str], bytes |
     return []
 
 
+def image_problems(image: str, needs: str) -> list[str]:
+    """C(needs) says what the profile needs the image to hold, if that is known."""
+    if image:
+        return []
+    expectation = f"an image that the cluster can pull, with {needs or 'what the profile needs'}"
+    return [
+        problem("ray_service_image", image, expectation)
+        + "; images are built only for a cluster of this machine (an empty local_cluster_kubeconfig),"
+        + " images/ray-cpu/Dockerfile makes one"
+    ]
+
+
 def ray_service_problems(
     values: dict[str, t.Any],
-    redis_backend: str,
+    redis_backend: str | None,
     local: bool,
     exists: t.Callable[[str], bool],
     read_start: t.Callable[[str], bytes | None],
@@ -110,21 +152,22 @@ def ray_service_problems(
     """All problems of the variables of the Ray service.
 
     Args:
-        values: name, namespace, profile, profiles (the known ones), num_replicas, ray_version, redis_address, image, gguf_path.
+        values: name, namespace, profile, profiles (the known ones), num_replicas, ray_version, redis (address, username,
+            password_secret), redis_password_given, image, image_needs, gguf_path, env (names of variables).
+        redis_backend: None for a role on its own, whose C(redis) says whether there is fault tolerance.
         local: whether the cluster is one of this machine, whose images are built here.
     """
-    fault_tolerant = redis_backend != "none"
+    fault_tolerant = is_fault_tolerant(redis_backend, values["redis"])
     found = name_problems(values)
     found += profile_problems(values["profile"], values["profiles"], exists)
-    found += redis_problems(redis_backend, values["redis_address"])
+    found += redis_problems(redis_backend, values["redis"], values["redis_password_given"])
     least = 2 if fault_tolerant else 1
     if values["num_replicas"] < least:
         why = " with fault tolerance, so that one worker can be lost" if fault_tolerant else ""
         found.append(problem("ray_service_num_replicas", values["num_replicas"], f"at least {least}{why}"))
-    found += version_problems(values["ray_version"], fault_tolerant)
-    if not local and not values["image"]:
-        found.append(
-            problem("ray_service_image", "", "an image that the cluster of local_cluster_kubeconfig can pull")
-            + ": images are built only for the cluster of this machine (images/ray-cpu/Dockerfile makes one)"
-        )
-    return found + model_problems(values["gguf_path"], local, read_start)
+    switch = "ray_service_redis: {}" if redis_backend is None else "redis_backend: none"
+    found += version_problems(values["ray_version"], fault_tolerant, switch)
+    if not local:
+        found += image_problems(values["image"], values["image_needs"])
+    found += model_problems(values["gguf_path"], local, read_start)
+    return found + env_problems(values["env"])

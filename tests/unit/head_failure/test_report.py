@@ -96,9 +96,9 @@ def test_page_stands_alone_and_escapes(document):
 def test_plot_is_well_formed(document):
     plot = html.plot(document["per_second"], document["summary"]["transitions"])
     root = ElementTree.fromstring(plot)
-    bars = [element for element in root if element.tag == "rect"]
-    assert len([bar for bar in bars if bar.get("fill") == "#9db8d9"]) == 11
-    assert len([bar for bar in bars if bar.get("fill") == "#c0362c"]) == 1
+    fills = [element.get("fill") for element in root if element.tag == "rect"]
+    assert fills.count("#9db8d9") == 11
+    assert fills.count("#c0362c") == 1
     assert [element.text for element in root.iter("title")] == ["Deletion requested, 0.0 s", "Old head gone, +2.0 s"]
 
 

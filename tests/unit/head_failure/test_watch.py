@@ -88,8 +88,8 @@ def test_a_list_that_fails_is_tried_again():
 
 class Refused(api_module.ApiException):
     def __init__(self, status):
-        Exception.__init__(self, f"status {status}")
-        self.status, self.reason, self.body = status, "because", json.dumps({"message": f"said {status}"})
+        super().__init__(status, "because")
+        self.body = json.dumps({"message": f"said {status}"})
 
 
 class Client:

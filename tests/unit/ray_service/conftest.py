@@ -19,12 +19,9 @@ Render = Callable[..., Any]
 @pytest.fixture(scope="session")
 def render() -> Render:
     """render(name, **given): the role's variable `name`, with `given` over its defaults, and the profile loaded."""
-    pytest.importorskip("ansible_collections")
     from ansible.parsing.dataloader import DataLoader
-    from ansible.plugins.loader import init_plugin_loader
     from ansible.template import Templar
 
-    init_plugin_loader([])
     loader = DataLoader()
 
     def read(path: Path) -> dict[str, Any]:
