@@ -10,9 +10,11 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import manifest
 
 
-def kuberay_operator_objects(text: str, namespace: str, image: str = "") -> list[dict[str, t.Any]]:
+def kuberay_operator_objects(
+    text: str, namespace: str, image: str = "", env: dict[str, str] | None = None
+) -> list[dict[str, t.Any]]:
     try:
-        return manifest.operator_objects(text, namespace, image)
+        return manifest.operator_objects(text, namespace, image, env)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 

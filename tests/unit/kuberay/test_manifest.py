@@ -56,7 +56,8 @@ def test_objects_are_fitted() -> None:
 
 
 def test_image_stays_without_another() -> None:
-    deployment = manifest.operator_objects(TEXT, "ray")[1]
+    deployment = manifest.operator_objects(TEXT, "ray", env={"A": "b"})[1]
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["env"][-1] == {"name": "A", "value": "b"}
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "quay.io/kuberay/operator:v1.6.2"
 
 
