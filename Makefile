@@ -45,7 +45,7 @@ molecule: setup ## every molecule scenario
 	molecule test --scenario-name negative
 
 bench: setup ## figures
-	tests/bench.py
+	python tests/bench.py
 
 clean: ## forget the environment of this checkout (the cache stays)
 	rm -rf .venv .collections .ansible

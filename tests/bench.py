@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Figures, on a cluster of its own: wall time of a first and a second site.yml, memory, the load generator's lateness.

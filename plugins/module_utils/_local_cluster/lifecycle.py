@@ -12,7 +12,6 @@ import datetime
 import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -23,31 +22,13 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster imp
     processes,
     supervise,
 )
+from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.command import run
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.plan import Cluster
 
 
 class Action(NamedTuple):
     text: str
     run: Callable[[], None]
-
-
-class CommandFailed(Exception):
-    """A command ended with an error; the message has the command and its output."""
-
-
-def run(command: list[str]) -> str:
-    """Run a command and return its standard output.
-
-    Raises:
-        CommandFailed: it could not be started or ended with an error.
-    """
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise CommandFailed(f"{' '.join(command)}: {error}") from error
-    if result.returncode != 0:
-        raise CommandFailed(f"{' '.join(command)}: {(result.stderr or result.stdout).strip()}")
-    return result.stdout
 
 
 def heal(cluster: Cluster) -> list[Action]:
@@ -92,7 +73,7 @@ def _remove_node(cluster: Cluster, namespace: str) -> None:
     links = [f"{cluster.name}v{namespace.rsplit('-', 1)[1]}"]
     network.delete([namespace], [link for link in links if link in network.links_of(cluster.name, run)], run)
     processes.remove_cgroups(groups)
-    processes.unmount_below(directory)
+    processes.unmount_below(directory, run)
     shutil.rmtree(directory, ignore_errors=False)
     if server is not None:
         run([f"{cluster.bin_dir}/kubectl", f"--kubeconfig={cluster.path('kubeconfig')}", "delete", "node", namespace])
@@ -247,7 +228,7 @@ def removal(name: str, state_dir: str) -> list[Action]:
                 Action("remove the shims' sockets", lambda: [os.unlink(p) for p in sockets if os.path.exists(p)] and None)
             )
     if processes.mounts_below(state_dir):
-        actions.append(Action("unmount what is mounted", lambda: processes.unmount_below(state_dir)))
+        actions.append(Action("unmount what is mounted", lambda: processes.unmount_below(state_dir, run)))
     namespaces = network.namespaces_of(name)
     links = network.links_of(name, run)
     if namespaces or links:

@@ -12,9 +12,8 @@ from __future__ import annotations
 import glob
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.plan import MARKER, is_namespace_of
 
@@ -134,9 +133,9 @@ def mounts_below(directory: str, text: str | None = None) -> list[str]:
     return sorted((point for point in points if point.startswith(directory + "/")), reverse=True)
 
 
-def unmount_below(directory: str) -> None:
+def unmount_below(directory: str, run: Callable[[list[str]], str]) -> None:
     for point in mounts_below(directory):
-        subprocess.run(["umount", point], check=True, capture_output=True, text=True)
+        run(["umount", point])
 
 
 def shim_sockets(state_dir: str) -> list[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import resource
-import subprocess
 import sys
 import time
 import xmlrpc.client
@@ -17,6 +16,7 @@ try:
 except ImportError:
     pass  # the module that uses this reports the missing library
 
+from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.command import run
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.plan import MARKER, Cluster
 
 #: States of a program that keeps running by itself or is on its way there.
@@ -46,25 +46,17 @@ def start(cluster: Cluster, timeout: float = 30.0):
     """Start supervisord as a daemon; it starts every program.
 
     Raises:
-        RuntimeError: it ended at once (its message is in the text).
+        CommandFailed: it ended at once (its message is in the text).
         TimeoutError: it does not answer.
     """
     # Ray opens many files; containers inherit the limit by way of supervisord and containerd.
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    result = subprocess.run(
+    run(
         [sys.executable, "-m", "supervisor.supervisord", "-c", configuration_file(cluster)],
-        env={**os.environ, MARKER: cluster.state_dir},
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        close_fds=True,
+        {MARKER: cluster.state_dir},
+        "/",
     )
-    if result.returncode != 0:
-        raise RuntimeError(f"supervisord did not start: {result.stdout.strip()}")
     deadline = time.monotonic() + timeout
     while (server := connect(cluster.state_dir)) is None:
         if time.monotonic() > deadline:
