@@ -47,16 +47,23 @@ def heal(cluster: Cluster) -> list[Action]:
         if namespace not in wanted:
             actions.append(Action(f"remove node {namespace}", lambda name=namespace: _remove_node(cluster, name)))
     for node in cluster.nodes:
-        if not os.path.exists(f"{network.NETNS_DIR}/{node.namespace}") and (
-            groups := [path for path in processes.cgroups_of(cluster.name) if os.path.basename(path) == node.name]
-        ):
-            if processes.in_cgroups(groups):
-                actions.append(
-                    Action(
-                        f"kill the containers of {node.name}, whose network is gone",
-                        lambda paths=groups: processes.kill(lambda: processes.in_cgroups(paths)),
-                    )
+        groups = [path for path in processes.cgroups_of(cluster.name) if os.path.basename(path) == node.name]
+        if not os.path.exists(f"{network.NETNS_DIR}/{node.namespace}") and processes.in_cgroups(groups):
+            actions.append(
+                Action(
+                    f"kill the containers of {node.name}, whose network is gone",
+                    lambda paths=groups: processes.kill(lambda: processes.in_cgroups(paths)),
                 )
+            )
+    # An interface that leads into a namespace without a name.
+    known = set(network.links_of(cluster.name, run))
+    dangling = [
+        host.link
+        for host in cluster.hosts
+        if host.link in known and not os.path.exists(f"{network.NETNS_DIR}/{host.namespace}")
+    ]
+    if dangling:
+        actions.append(Action(f"remove {', '.join(dangling)}", lambda: network.delete([], dangling, run)))
     return actions
 
 

@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
+from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.command import CommandFailed
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.plan import Cluster, Host, is_namespace_of
 
 NETNS_DIR = "/run/netns"
@@ -128,20 +129,25 @@ def links_of(name: str, run: Run) -> list[str]:
 def delete(namespaces: list[str], links: list[str], run: Run, timeout: float = 15.0) -> None:
     """Delete namespaces (their interfaces and packet-filter rules go with them) and interfaces of the root namespace.
 
-    The kernel takes these apart in the background; until it is done, an interface of the same name cannot be made
-    ("File exists"), so this waits for it.
+    The kernel takes a namespace apart in the background, when its last process has ended, and with it the interfaces that
+    lead there. So an interface may vanish by itself between two looks, and one of the same name cannot be made before
+    ("File exists"): this ends when all of them are gone.
 
     Raises:
         TimeoutError: interfaces are still there after C(timeout) seconds.
     """
-    for link in links:
-        run(["ip", "link", "delete", link])
     for namespace in namespaces:
         run(["ip", "netns", "delete", namespace])
     deadline = time.monotonic() + timeout
     while left := sorted(set(links) & set(parse_links(run(["ip", "-j", "address"])))):
+        refused = ""
+        for link in left:
+            try:
+                run(["ip", "link", "delete", link])
+            except CommandFailed as error:
+                refused = str(error)  # gone meanwhile, or still being taken apart: the next look tells
         if time.monotonic() > deadline:
-            raise TimeoutError(f"interfaces still there {timeout:.0f} s after their deletion: {', '.join(left)}")
+            raise TimeoutError(f"interfaces still there after {timeout:.0f} s: {', '.join(left)} {refused}".strip())
         time.sleep(0.2)
 
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster import network, plan
+from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.command import CommandFailed
 
 CLUSTER = plan.make_cluster("c", 2, "10.250.0.0/24", "10.244.0.0/16", "10.96.0.0/16", "/state", "/bin")
 NODE = CLUSTER.nodes[0]
@@ -96,8 +97,27 @@ def test_deletion_waits_until_the_kernel_is_done(monkeypatch):
         return ""
 
     network.delete(["c-1"], ["cv1"], run)
-    assert calls[:2] == ["ip link delete cv1", "ip netns delete c-1"]
-    assert len(calls) == 5
+    assert calls == [
+        "ip netns delete c-1",
+        "ip -j address",
+        "ip link delete cv1",
+        "ip -j address",
+        "ip link delete cv1",
+        "ip -j address",
+    ]
+
+
+def test_an_interface_may_vanish_before_it_is_deleted(monkeypatch):
+    monkeypatch.setattr(network.time, "sleep", lambda seconds: None)
+    answers = iter(["cv1", ""])
+
+    def run(words):
+        if words == ["ip", "-j", "address"]:
+            name = next(answers)
+            return json.dumps([{"ifname": name}] if name else [])
+        raise CommandFailed("Cannot find device")
+
+    network.delete([], ["cv1"], run)
 
 
 def test_deletion_ends_with_what_is_left(monkeypatch):
