@@ -73,8 +73,8 @@ options:
     default: absent
   when_unreachable:
     description:
-      - What to do when there is no Redis to look into, that is, when the namespace or the Secret is missing, its name does not resolve, or nobody
-        answers at its address. A refused password always fails.
+      - What to do when there is no Redis to look into, that is, when the namespace or the Secret is missing, its name does not resolve, nobody
+        answers at its address, or it refuses the password.
       - V(ignore) returns RV(reached=false) with a warning, for a teardown of what is half there.
     type: str
     choices: [fail, ignore]

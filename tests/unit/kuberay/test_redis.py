@@ -189,7 +189,7 @@ def test_all_but_those_in_use(store: Any) -> None:
 
 def test_a_wrong_password_is_told_from_an_absent_store(store: Any) -> None:
     answer = execute(store, delete=True, password="wrong")
-    assert (answer["reached"], "WRONGPASS" in answer["error"]) == (True, True)
+    assert (answer["reached"], "WRONGPASS" in answer["error"]) == (False, True)
     assert "NOAUTH" in execute(store, delete=True, password="")["error"]
     answer = execute(store, delete=True, address="127.0.0.1:1")
     assert (answer["reached"], "refused" in answer["error"]) == (False, True)
