@@ -218,7 +218,7 @@ def nodes_complaint(cluster: Cluster) -> str:
     return "; ".join(f"node {name}: {text}" for name, text in state.items() if text)
 
 
-def import_images(module: AnsibleModule, cluster: Cluster, archives: dict[str, str], done: list[str]) -> None:
+def import_images(cluster: Cluster, archives: dict[str, str], done: list[str]) -> None:
     """Give every node every image, two imports at a time: an import keeps about one core busy."""
     wait_until(
         lambda: "; ".join(
@@ -263,7 +263,7 @@ def present(module: AnsibleModule, cluster: Cluster, done: list[str]) -> None:
     deadline = time.monotonic() + module.params["timeout"]
     # Images and control plane do not need each other: side by side.
     with ThreadPoolExecutor(1) as pool:
-        images = pool.submit(import_images, module, cluster, archives, done)
+        images = pool.submit(import_images, cluster, archives, done)
         wait_until(lambda: api_complaint(cluster), module.params["timeout"])
         wait_until(lambda: nodes_complaint(cluster), max(1.0, deadline - time.monotonic()))
         images.result()

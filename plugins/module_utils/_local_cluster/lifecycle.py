@@ -167,7 +167,7 @@ def components(cluster: Cluster) -> list[Action]:
         name
         for name, (host, _command) in wanted.items()
         if known.get(name, {}).get("pid")
-        and network_of_process(known[name]["pid"])
+        and processes.network_namespace(f"/proc/{known[name]['pid']}/ns/net")
         != processes.network_namespace(f"{network.NETNS_DIR}/{host.namespace}")
     }
     stale = _reads_old_configuration(cluster, known)
@@ -175,10 +175,6 @@ def components(cluster: Cluster) -> list[Action]:
         return []
     names = ", ".join(sorted({*down, *strangers, *stale}))
     return [Action(f"start {names}", lambda: supervise.apply_configuration(server, strangers))]
-
-
-def network_of_process(pid: int) -> int | None:
-    return processes.network_namespace(f"/proc/{pid}/ns/net")
 
 
 def _reads_old_configuration(cluster: Cluster, known: dict[str, dict]) -> set[str]:
