@@ -49,6 +49,17 @@ attributes:
       - rayops.serve_ha.k8s
 """
 
+    # The members of the action group aws: region, profile and the like by C(module_defaults)
+    ACTION_GROUP_AWS = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/rayops.serve_ha.aws) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - rayops.serve_ha.aws
+"""
+
     # The modules with an action plugin that shows their progress
     PROGRESS = r"""
 options: {}

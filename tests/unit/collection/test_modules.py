@@ -17,6 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 ROOT = Path(__file__).parents[3]
 NAMES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py"))
 GROUPS = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]
+CONNECTIONS = {"aws": {"region", "profile", "access_key"}, "k8s": {"kubeconfig", "context", "host", "api_key"}}
 
 each_module = pytest.mark.parametrize("name", NAMES)
 
@@ -67,10 +68,11 @@ def test_examples_are_valid(name: str, documentation: dict[str, Any]) -> None:
 @each_module
 def test_connection_options_and_action_group_go_together(name: str, documentation: dict[str, Any]) -> None:
     doc = documentation[name]["doc"]
-    takes_connection = {"kubeconfig", "context", "host", "api_key"} <= set(doc["options"])
-    assert (name in GROUPS["k8s"]) == takes_connection
     membership = doc["attributes"].get("action_group", {}).get("membership", [])
-    assert ("rayops.serve_ha.k8s" in membership) == takes_connection
+    for group, connection in CONNECTIONS.items():
+        takes_connection = connection <= set(doc["options"])
+        assert (name in GROUPS[group]) == takes_connection
+        assert (f"rayops.serve_ha.{group}" in membership) == takes_connection
 
 
 @each_module

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Comparison of what is with what is wanted. Pure.
+
+This is a private module util: it may change in any release.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_aws_tags
+
+
+def given(values: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Without what the user did not set: None."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def changes(current: dict[str, t.Any], desired: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The values of C(desired) that C(current) lacks or has otherwise; what is not desired is let be.
+
+    Values are compared as they are: sort what has no order before.
+    """
+    return {key: value for key, value in given(desired).items() if current.get(key) != value}
+
+
+def changed_tags(
+    current: dict[str, str], desired: dict[str, str] | None, purge: bool
+) -> tuple[dict[str, str], list[str]]:
+    """Tags to set and keys to remove; C(desired=None) lets all be, and AWS' own (aws:...) are never touched."""
+    if desired is None:
+        return {}, []
+    return compare_aws_tags(current, desired, purge_tags=purge)
+
+
+def make_diff(before: dict[str, t.Any], after: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Ansible's diff of the values that differ, so that a change of one is not lost among thirty."""
+    keys = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    return {
+        "before": {key: before[key] for key in keys if key in before},
+        "after": {key: after[key] for key in keys if key in after},
+    }
