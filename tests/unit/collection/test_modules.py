@@ -86,7 +86,7 @@ def test_attributes_are_given(name: str, documentation: dict[str, Any]) -> None:
 
 
 def test_groups_extend_those_of_the_dependencies_and_name_only_modules_that_exist() -> None:
-    for group, parent in (("aws", "amazon.aws.aws"), ("k8s", "kubernetes.core.k8s")):
+    for group, parents in (("aws", ["amazon.aws.aws", "community.aws.aws"]), ("k8s", ["kubernetes.core.k8s"])):
         metadata, *members = GROUPS[group]
-        assert metadata == {"metadata": {"extend_group": [parent]}}
+        assert metadata == {"metadata": {"extend_group": parents}}
         assert members == sorted(set(members) & set(NAMES))
