@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_aws_tags
 
 
@@ -43,3 +44,19 @@ def make_diff(before: dict[str, t.Any], after: dict[str, t.Any]) -> dict[str, t.
         "before": {key: before[key] for key in keys if key in before},
         "after": {key: after[key] for key in keys if key in after},
     }
+
+
+def make_diffs(resources: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]]) -> dict[str, t.Any]:
+    """Ansible's diff of several resources, by name; each is (before, after), and one that is not there is empty."""
+    diffs = {name: make_diff(before, after) for name, (before, after) in resources.items()}
+    return {
+        side: {name: diff[side] for name, diff in diffs.items() if resources[name][index] and any(diff.values())}
+        for index, side in enumerate(("before", "after"))
+    }
+
+
+def refuse_repeated(option: str, names: list[str]) -> None:
+    """Raise AnsibleAWSError where the list of an option names a resource twice: which of the two should win?"""
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise AnsibleAWSError(message=f"{option}: given more than once: {', '.join(repeated)}")

@@ -43,12 +43,16 @@ WAIT_OPTIONS = {
 }
 
 
-def make_client(module: AnsibleAWSModule, service: str) -> t.Any:
-    """A boto3 client whose calls take C(aws_retry=True): up to 8 retries, 1 to 20 s apart, of transient errors."""
+def make_client(module: AnsibleAWSModule, service: str, more_codes: t.Sequence[str] = ()) -> t.Any:
+    """A boto3 client whose calls take C(aws_retry=True): up to 8 retries, 1 to 20 s apart, of transient errors.
+
+    C(more_codes) are codes that pass by themselves in this module's order of calls, e.g. what was made a moment ago and is
+    not known everywhere yet.
+    """
     return module.client(
         service,
         retry_decorator=AWSRetry.jittered_backoff(
-            retries=8, delay=1, max_delay=20, catch_extra_error_codes=TRANSIENT_CODES
+            retries=8, delay=1, max_delay=20, catch_extra_error_codes=[*TRANSIENT_CODES, *more_codes]
         ),
     )
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +38,15 @@ def aws_error(code: str, message: str = "", operation: str = "Operation") -> Cli
     return ClientError({"Error": {"Code": code, "Message": message or code}}, operation)
 
 
+@functools.cache
+def client_meta(service: str) -> Any:
+    """What botocore knows of a service: half a second each."""
+    session = botocore.session.get_session()
+    return session.create_client(
+        service, region_name="us-west-2", aws_access_key_id="x", aws_secret_access_key="x"
+    ).meta
+
+
 class FakeService:
     """Base of a fake: one method per boto3 operation (snake_case, keyword arguments as boto3's) that returns the response.
 
@@ -50,12 +60,8 @@ class FakeService:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.meta = (
-            botocore.session.get_session()
-            .create_client(self.service, region_name="us-west-2", aws_access_key_id="x", aws_secret_access_key="x")
-            .meta
-        )
-        self._names = {python: api for python, api in self.meta.method_to_api_mapping.items()}
+        self.meta = client_meta(self.service)
+        self._names = dict(self.meta.method_to_api_mapping)
 
     def written(self) -> list[str]:
         return [name for name, _parameters in self.calls if self.writes.match(name)]

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the resources of EKS have in common: errors, tags, the words for what is wrong with them.
+
+This is a private module util: it may change in any release.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import error_code
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.wait import Seen, wait_until
+
+#: IAM shows a new role, and its policies, to other services within seconds; a minute and a half has always been enough.
+ROLE_SECONDS = 90
+#: Their keys are the user's own words, so they stay as they are.
+FREE_KEYS = ("labels", "tags")
+
+
+class EksErrors(AWSErrorHandler):
+    """The error handlers for EKS: a resource, or the cluster it would be in, that does not exist is missing."""
+
+    @classmethod
+    def _is_missing(cls) -> t.Any:
+        return is_boto3_error_code("ResourceNotFoundException")
+
+
+def aws_message(error: AnsibleAWSError) -> str:
+    """What AWS said, without boto3's words around it."""
+    response = getattr(error.exception, "response", None) or {}
+    return response.get("Error", {}).get("Message", "") or str(error.exception or error.message)
+
+
+def refusal(resource: str, option: str, current: t.Any, wanted: t.Any, advice: str) -> AnsibleAWSError:
+    """The error for a change that AWS cannot make in place."""
+    return AnsibleAWSError(message=f"{resource}: {option} is {current!r} and cannot become {wanted!r}; {advice}")
+
+
+def minor_version(version: t.Any) -> tuple[int, int]:
+    """C((1, 33)) of C("1.33").
+
+    Raises:
+        AnsibleAWSError: it is no such version.
+    """
+    match = re.fullmatch(r"(\d+)\.(\d+)", str(version))
+    if match is None:
+        raise AnsibleAWSError(message=f"{version!r} is not a Kubernetes version as EKS has them, like '1.33'")
+    return int(match[1]), int(match[2])
+
+
+def to_result(resource: dict[str, t.Any]) -> dict[str, t.Any]:
+    """A resource as the modules return it: snake_case, tags as dictionary (empty if it has none)."""
+    return camel_dict_to_snake_dict({"tags": {}} | resource, ignore_list=FREE_KEYS)
+
+
+def issues_text(issues: list[dict[str, t.Any]]) -> str:
+    """Health issues (code, message, resourceIds) or errors of an update (errorCode, errorMessage, resourceIds) in one line.
+
+    Empty if there are none.
+    """
+    texts = []
+    for issue in issues:
+        text = f"{issue.get('code') or issue.get('errorCode')}: {issue.get('message') or issue.get('errorMessage')}"
+        ids = issue.get("resourceIds")
+        texts.append(f"{text} ({', '.join(ids)})" if ids else text)
+    return "; ".join(texts)
+
+
+def status_text(resource: dict[str, t.Any]) -> str:
+    """Status and health issues of a cluster, node group or add-on, e.g. C(CREATE_FAILED: AccessDenied: ...)."""
+    issues = issues_text(resource.get("health", {}).get("issues", []))
+    return ": ".join(text for text in (resource.get("status", ""), issues) if text)
+
+
+@EksErrors.common_error_handler("set tags of the EKS resource")
+def tag_resource(client: t.Any, arn: str, tags: dict[str, str]) -> None:
+    """Set these tags; others stay. Nothing is asked of AWS if there are none."""
+    if tags:
+        client.tag_resource(resourceArn=arn, tags=tags, aws_retry=True)
+
+
+@EksErrors.common_error_handler("remove tags of the EKS resource")
+def untag_resource(client: t.Any, arn: str, keys: list[str]) -> None:
+    """Remove the tags with these keys. Nothing is asked of AWS if there are none."""
+    if keys:
+        client.untag_resource(resourceArn=arn, tagKeys=keys, aws_retry=True)
+
+
+def once_role_is_known(
+    goal: str, create: t.Callable[[], t.Any], report: t.Callable[[str], None] = lambda text: None
+) -> t.Any:
+    """Call C(create), again and again for a while where EKS does not take the IAM role.
+
+    A role that was made a moment ago is not yet known to EKS, or still without its trust policy, which EKS cannot tell from
+    a wrong one: C(InvalidParameterException) with a message about the role.
+
+    Raises:
+        WaitError: EKS does not take the role after 90 s; the message is AWS' own.
+        AnsibleAWSError: what else C(create) raises.
+    """
+
+    def look() -> Seen:
+        try:
+            return Seen("ready", "", create())
+        except AnsibleAWSError as error:
+            text = aws_message(error)
+            if error_code(error.exception) != "InvalidParameterException" or "role" not in text.lower():
+                raise
+            return Seen("", text)
+
+    return wait_until(goal, look, timeout=ROLE_SECONDS, delay=5, report=report)
