@@ -109,7 +109,7 @@ def create_request(params: dict[str, t.Any]) -> dict[str, t.Any]:
     wanted.setdefault("replication_group_description", params["replication_group_id"])
     if not wanted.get("notification_topic_arn"):
         wanted.pop("notification_topic_arn", None)
-    wanted |= given({key: params.get(key) for key in ("auth_token", "preferred_cache_cluster_azs")})
+    wanted |= {key: params[key] for key in ("auth_token", "preferred_cache_cluster_azs") if params.get(key)}
     if created_tls(params) != "off":
         # The mode only if given: engines before 7.0.5 know none.
         mode = params.get("transit_encryption_mode")

@@ -249,7 +249,8 @@ def test_create_request() -> None:
 
 
 def test_plain_create_request_asks_for_no_tls() -> None:
-    request = create_request({"replication_group_id": "mistral", "transit_encryption_enabled": False})
+    nothing = {"transit_encryption_enabled": False, "auth_token": "", "auth_token_version": ""}
+    request = create_request({"replication_group_id": "mistral", **nothing})
     assert request == {"ReplicationGroupId": "mistral", "ReplicationGroupDescription": "mistral"}
 
 
