@@ -69,7 +69,8 @@ from ansible_collections.kubernetes.core.plugins.module_utils.args_common import
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import manifest
-from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.cluster import ApiFailure, Cluster
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.cluster import Cluster
 
 PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/"
 # The API server leaves spec and status out of its answer.

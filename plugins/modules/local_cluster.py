@@ -83,6 +83,12 @@ options:
       - Reference of the image of the pods' sandboxes, one of O(images).
       - Required with O(state=present).
     type: str
+  api_server_args:
+    description:
+      - Flags of C(kube-apiserver) without their dashes, beside those that the cluster needs, or in place of those of the same
+        name. A changed value restarts the API server; the changed content of a file that a value names does not.
+    type: dict
+    default: {}
   timeout:
     description: Seconds until every node has to be ready.
     type: int
@@ -282,6 +288,7 @@ def main() -> None:
             "bin_dir": {"type": "path"},
             "images": {"type": "dict", "default": {}},
             "pause_image": {"type": "str"},
+            "api_server_args": {"type": "dict", "default": {}},
             "timeout": {"type": "int", "default": 180},
         },
         required_if=[("state", "present", ["bin_dir", "pause_image"])],
@@ -301,6 +308,7 @@ def main() -> None:
             params["service_network"],
             params["state_dir"],
             params["bin_dir"] or "",
+            params["api_server_args"],
         )
     except ValueError as error:
         module.fail_json(msg=str(error))

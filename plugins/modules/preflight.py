@@ -15,12 +15,18 @@ description:
   - Looks at the variables of a deployment and at what it is to be built on, and fails with all problems in one message. Each
     problem names the variable, its value, what was expected, and the way out.
   - With O(local_cluster) it is this machine that is looked at, for a local cluster. With O(kubeconfig), the cluster of that
-    kubeconfig has to answer instead. With neither, only O(ray_service) is looked at.
+    kubeconfig has to answer instead. With O(aws), it is the AWS account that is asked. With none of them, only O(ray_service)
+    is looked at.
   - Names in the messages are those of the variables of the collection's roles.
   - Changes nothing.
+  - The options of the connection to AWS are used with O(aws) only.
 extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
   - rayops.serve_ha.attributes
   - rayops.serve_ha.attributes.info_module
+  - rayops.serve_ha.attributes.action_group_aws
+  - rayops.serve_ha.preflight_aws
 options:
   kubeconfig:
     description: Path of the kubeconfig of a cluster that exists; empty for a local cluster.
@@ -28,7 +34,8 @@ options:
     default: ""
   redis_backend:
     description:
-      - Where the state of Ray's head is kept, V(in_cluster), V(existing) or V(none). Fault tolerance is on unless it is V(none).
+      - Where the state of Ray's head is kept, V(in_cluster), V(existing), V(none), or, with O(aws), V(elasticache). Fault tolerance
+        is on unless it is V(none).
       - If it is not given, fault tolerance is on if O(ray_service.redis) is not empty, as in the role P(rayops.serve_ha.ray_service#role).
     type: str
   ray_service:
@@ -70,6 +77,10 @@ options:
         description: Whether the password of the Redis is given by itself, which excludes a C(password_secret).
         type: bool
         default: false
+      redis_ca:
+        description: Certificate authorities (PEM) that are trusted with a Redis over TLS; empty for those of the image.
+        type: str
+        default: ""
       image:
         description: Image of head and workers; required, except for a cluster of O(local_cluster), which builds its own.
         type: str
@@ -89,7 +100,7 @@ options:
         elements: str
         default: []
   local_cluster:
-    description: The local cluster; not looked at if it is not given, or if O(kubeconfig) is.
+    description: The local cluster; not looked at if it is not given, or if O(kubeconfig) or O(aws) is.
     type: dict
     suboptions:
       name:
@@ -126,6 +137,10 @@ options:
         default: 5000
 requirements:
   - kubernetes, with O(kubeconfig)
+  - boto3 and botocore, with O(aws)
+notes:
+  - What AWS does not tell, such as a quota that the caller may not read, is a warning and no problem.
+  - The simulator of IAM knows no policies of resources and of sessions. Where it is wrong, switch O(aws.check_permissions) off.
 """
 
 EXAMPLES = r"""
@@ -150,21 +165,68 @@ EXAMPLES = r"""
       redis:
         address: redis://redis.example.com:6379
       image: registry.example.com/ray-cpu:1
+
+- name: Look whether an AWS account can take a deployment
+  rayops.serve_ha.preflight:
+    region: us-west-2
+    redis_backend: elasticache
+    aws:
+      name: mistral
+      tags:
+        rayops.serve_ha/deployment: mistral
+      names:
+        - {type: "eks:cluster", name: mistral}
+        - {type: "elasticache:replicationgroup", name: mistral}
+      instance_type: inf2.24xlarge
+      instances:
+        inf2.24xlarge: 2
+        m5.2xlarge: 2
+      elastic_ips: 2
+      vpcs: 1
 """
 
 RETURN = r"""
 checked:
-  description: What has been looked at and found good, V(kubeconfig) or V(local_cluster), and V(ray_service).
+  description: What has been looked at and found good, V(kubeconfig), V(local_cluster) or V(aws), and V(ray_service).
   returned: success
   type: list
   elements: str
   sample: [local_cluster, ray_service]
+aws:
+  description: What the deployment on AWS needs to know; empty without O(aws).
+  returned: success
+  type: dict
+  contains:
+    account_id:
+      description: Account of the caller.
+      type: str
+      returned: with O(aws)
+      sample: "123456789012"
+    caller_arn:
+      description: ARN of the caller.
+      type: str
+      returned: with O(aws)
+      sample: arn:aws:iam::123456789012:user/ops
+    zones:
+      description: Names of the zones to use, in the order of O(aws.zones), or else those with the accelerator first.
+      type: list
+      elements: str
+      returned: with O(aws)
+      sample: [us-west-2c, us-west-2a]
+    zone_ids:
+      description: Their ids, which mean the same zones in every account.
+      type: list
+      elements: str
+      returned: with O(aws)
+      sample: [usw2-az1, usw2-az2]
 """
 
 import os
+import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight import checks, facts
+from ansible.module_utils.common.warnings import warn
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight import aws_account, checks, facts
 from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.ray_service import ray_service_problems
 
 OPTIONS = {
@@ -182,6 +244,7 @@ OPTIONS = {
             "redis": {"type": "dict", "default": {}},
             # Not the password, only whether there is one.
             "redis_password_given": {"type": "bool", "default": False, "no_log": False},
+            "redis_ca": {"type": "str", "default": ""},
             "image": {"type": "str", "default": ""},
             "image_needs": {"type": "str", "default": ""},
             "gguf_path": {"type": "str", "default": ""},
@@ -201,16 +264,17 @@ OPTIONS = {
             "memory_mb_needed": {"type": "int", "default": 5000},
         },
     },
+    "aws": {"type": "dict", "options": aws_account.OPTIONS},
 }
 
 
-def find_problems(params: dict, run: facts.Run) -> dict[str, list[str]]:
-    """Gather what the given parts need, and judge it: part -> its problems."""
+def find_problems(params: dict, run: facts.Run, on_aws: bool) -> dict[str, list[str]]:
+    """Gather what the given parts, but AWS, need, and judge it: part -> its problems."""
     found = {}
     kubeconfig, cluster, service = params["kubeconfig"], params["local_cluster"], params["ray_service"]
     if kubeconfig:
         found["kubeconfig"] = checks.kubeconfig_problems(kubeconfig, facts.kubernetes_api(kubeconfig))
-    elif cluster:
+    elif cluster and not on_aws:
         machine = facts.machine(cluster, run)
         found["local_cluster"] = [
             *checks.machine_problems(machine),
@@ -218,21 +282,32 @@ def find_problems(params: dict, run: facts.Run) -> dict[str, list[str]]:
             *checks.network_problems(machine["routes"], cluster),
         ]
     if service:
-        local = bool(cluster) and not kubeconfig
+        local = bool(cluster) and not kubeconfig and not on_aws
         found["ray_service"] = ray_service_problems(
-            service, params["redis_backend"], local, os.path.isfile, facts.file_start
+            service, params["redis_backend"], local, os.path.isfile, facts.file_start, on_aws
         )
     return found
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
-    found = find_problems(module.params, module.run_command)
+    # boto3 is asked for only where AWS is.
+    module = AnsibleAWSModule(argument_spec=OPTIONS, supports_check_mode=True, check_boto3=False)
+    values = module.params["aws"]
+    on_aws = values is not None
+    account: dict[str, t.Any] = {}
+    found = {}
+    if on_aws:
+        seen, account = aws_account.look(module, values)
+        found["aws"] = seen.problems
+        for warning in seen.warnings:
+            # Not by the module's own method: amazon.aws hands such warnings to exit_json, which ansible-core is to forbid.
+            warn(warning)
+    found |= find_problems(module.params, module.run_command, on_aws)
     problems = [problem for part in found.values() for problem in part]
     if problems:
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
         module.fail_json(msg="\n- ".join([f"Creating nothing, because of {count}:", *problems]))
-    module.exit_json(changed=False, checked=list(found))
+    module.exit_json(changed=False, checked=list(found), aws=account)
 
 
 if __name__ == "__main__":

@@ -230,9 +230,7 @@ from copy import deepcopy
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import check, report
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.api import Api, ApiError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import Plan, judge
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import (
@@ -243,6 +241,8 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load
     generator_source,
 )
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.pod import generator_arguments, load_pod
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import cluster as kuberay
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -299,7 +299,7 @@ def make_load(module: AnsibleK8SModule, cluster: Cluster, plan: Plan, ready: che
 def run(module: AnsibleK8SModule) -> dict:
     """Make the check and return what the module returns."""
     plan, params = plan_of(module.params), module.params
-    cluster = Cluster(Api(lambda: get_api_client(module).client), plan.namespace, plan.name)
+    cluster = Cluster(kuberay.Cluster(lambda: get_api_client(module)), plan.namespace, plan.name)
     ready = check.preconditions(cluster, params["url"], params["target"] or f"{plan.name}-serve-svc", params["path"])
     result = {
         "changed": True,
@@ -355,7 +355,7 @@ def main() -> None:
         result = run(module)
     except check.Refusal as error:
         module.fail_json(msg=f"The check was not started: {error}")
-    except (LoadError, ApiError, CoreException, OSError) as error:
+    except (LoadError, ApiFailure, OSError) as error:
         module.fail_json(msg=f"The check could not be made: {error}")
     except Interrupted as error:
         module.fail_json(msg=f"The check was interrupted by {error}; the load was stopped.")

@@ -57,6 +57,20 @@ options:
         description: Its key.
         type: str
         required: true
+  ca_config_map:
+    description:
+      - Where the certificate authorities (PEM) are that are trusted with C(rediss://), a ConfigMap in O(namespace). Those of
+        O(image) are trusted if this is not given.
+    type: dict
+    suboptions:
+      name:
+        description: Name of the ConfigMap.
+        type: str
+        required: true
+      key:
+        description: Its key.
+        type: str
+        required: true
   storage_namespaces:
     description:
       - Whose keys to look for, which is the UID of the RayCluster unless C(externalStorageNamespace) was set.
@@ -73,8 +87,8 @@ options:
     default: absent
   when_unreachable:
     description:
-      - What to do when there is no Redis to look into, that is, when the namespace or the Secret is missing, its name does not resolve, nobody
-        answers at its address, or it refuses the password.
+      - What to do when there is no Redis to look into, that is, when the namespace, the Secret or the ConfigMap is missing, its name does not
+        resolve, nobody answers at its address, its certificate is not trusted, or it refuses the password.
       - V(ignore) returns RV(reached=false) with a warning, for a teardown of what is half there.
     type: str
     choices: [fail, ignore]
@@ -146,7 +160,8 @@ from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import 
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import pods as pod_rules
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import redis_script
-from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.cluster import ApiFailure, Cluster
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.cluster import Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.redis_job import (
     CONTAINER,
     job,
@@ -161,13 +176,14 @@ class NotThere(Exception):
 
 
 def argument_spec() -> dict[str, t.Any]:
-    secret = {"name": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}}
+    place = {"name": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}}
     return copy.deepcopy(AUTH_ARG_SPEC) | {
         "namespace": {"type": "str", "required": True},
         "image": {"type": "str", "required": True},
         "address": {"type": "str", "required": True},
         "username": {"type": "str", "default": ""},
-        "password_secret": {"type": "dict", "no_log": False, "options": secret},
+        "password_secret": {"type": "dict", "no_log": False, "options": place},
+        "ca_config_map": {"type": "dict", "options": place},
         "storage_namespaces": {"type": "list", "elements": "str", "default": []},
         "state": {"type": "str", "choices": ["absent"], "default": "absent"},
         "when_unreachable": {"type": "str", "choices": ["fail", "ignore"], "default": "fail"},
@@ -190,7 +206,7 @@ def spared_namespaces(cluster: Cluster, wanted: list[str]) -> list[str]:
 def run_in_pod(cluster: Cluster, definition: dict[str, t.Any], timeout: int) -> dict[str, t.Any]:
     """Run the Job and return the line of JSON that it writes; the Job is gone afterwards, whatever happens.
 
-    Raises NotThere if the namespace or the Secret is missing, ApiFailure on everything else that goes wrong.
+    Raises NotThere if the namespace, the Secret or the ConfigMap is missing, ApiFailure on everything else that goes wrong.
     """
     namespace = definition["metadata"]["namespace"]
     jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"

@@ -161,7 +161,8 @@ from ansible_collections.kubernetes.core.plugins.module_utils.ansiblemodule impo
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
-from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.cluster import ApiFailure, Cluster
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.cluster import Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.summary import summarize
 
 
@@ -185,8 +186,7 @@ def look(cluster: Cluster, params: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         # KubeRay writes the name of the RayService that a RayCluster comes from on the cluster and on its pods.
         selector = f"ray.io/originated-from-cr-name={metadata['name']},ray.io/originated-from-crd=RayService"
         clusters = cluster.items(f"/apis/ray.io/v1/namespaces/{metadata['namespace']}/rayclusters", labelSelector=selector)
-        names = ",".join(one["metadata"]["name"] for one in clusters)
-        pods = cluster.pods(metadata["namespace"], f"ray.io/cluster in ({names})") if names else []
+        pods = cluster.pods_of(metadata["namespace"], *(one["metadata"]["name"] for one in clusters))
         found.append(summarize(rayservice, pods))
     return found
 

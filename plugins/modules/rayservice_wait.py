@@ -172,7 +172,9 @@ def main() -> None:
     module = AnsibleK8SModule(module_class=AnsibleModule, argument_spec=argument_spec(), supports_check_mode=True)
     params = module.params
     label = f"{params['namespace']}/{params['name']}"
-    reader = RayServiceReader(Cluster(lambda: get_api_client(module)), params["namespace"], params["name"])
+    # No pauses: the wait itself looks again.
+    cluster = Cluster(lambda: get_api_client(module), pauses=())
+    reader = RayServiceReader(cluster, params["namespace"], params["name"])
     outcome = Wait(reader, label, params["timeout"], params["request_path"], report=report).run()
     result = result_of(outcome)
     if outcome.end != "ready":

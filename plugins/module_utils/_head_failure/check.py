@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.api import ApiError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster, service_problems
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import (
     Evidence,
@@ -22,6 +21,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judg
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import Load, LoadError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import TRANSITIONS, Timeline
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.watch import ask_dashboard, watches
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 
 TICK = 0.2
@@ -106,7 +106,7 @@ class Run:
         self.timeline = Timeline(ready.before)
 
     def execute(self) -> Evidence:
-        """Load, kill, watch, wait, look again. Raises LoadError, ApiError; what was seen until then is lost."""
+        """Load, kill, watch, wait, look again. Raises LoadError, ApiFailure; what was seen until then is lost."""
         self._load.start()
         try:
             self._start_watching()
@@ -180,7 +180,7 @@ class Run:
         after, problem = None, ""
         try:
             after = self._cluster.snapshot(self._cluster.rayservice())
-        except ApiError as error:
+        except ApiFailure as error:
             problem = str(error)
         self._load.complete(ended, self._plan.request_timeout + LAST_LINES_SECONDS)
         log, timeline = self._load.log, self.timeline

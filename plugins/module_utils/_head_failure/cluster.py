@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterator
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.api import Api, ApiError
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import cluster as kuberay
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.readiness import assess
 
 DASHBOARD_TIMEOUT = 3.0
@@ -27,7 +28,7 @@ class Cluster:
     patience: seconds for which a snapshot asks a dashboard that does not answer again.
     """
 
-    def __init__(self, api: Api, namespace: str, name: str, patience: float = DASHBOARD_PATIENCE) -> None:
+    def __init__(self, api: kuberay.Cluster, namespace: str, name: str, patience: float = DASHBOARD_PATIENCE) -> None:
         self.api = api
         self._patience = patience
         self.namespace = namespace
@@ -44,18 +45,15 @@ class Cluster:
     def service(self, name: str) -> dict | None:
         return self.api.find(f"/api/v1/namespaces/{self.namespace}/services/{name}")
 
-    def pods(self, selector: str) -> list[dict]:
-        return self.api.get(self.pods_path, labelSelector=selector)["items"]
-
     def pod(self, name: str) -> dict | None:
         return self.api.find(f"{self.pods_path}/{name}")
 
     def snapshot(self, rayservice: dict | None) -> state.Snapshot:
-        """Everything that is compared between before and after. Raises ApiError."""
+        """Everything that is compared between before and after. Raises ApiFailure."""
         rayservice = rayservice or {"metadata": {}}
         cluster_name = state.active_cluster(rayservice)
         raycluster = self.api.find(f"/apis/ray.io/v1/namespaces/{self.namespace}/rayclusters/{cluster_name}") or {}
-        pods = [state.parse_pod(pod) for pod in self.pods(f"ray.io/cluster={cluster_name}")] if cluster_name else []
+        pods = list(map(state.parse_pod, self.api.pods_of(self.namespace, cluster_name) if cluster_name else []))
         heads = tuple(pod for pod in pods if pod.role == state.HEAD)
         return state.Snapshot(
             service_uid=rayservice["metadata"].get("uid", ""),
@@ -71,7 +69,7 @@ class Cluster:
         """Ask the dashboard of that very head pod for the applications; None if it does not answer."""
         try:
             return state.parse_serve(json.loads(self._dashboard(head, "api/serve/applications/")))
-        except (ApiError, ValueError, AttributeError):
+        except (ApiFailure, ValueError, AttributeError):
             return None
 
     def _patient_serve(self, head: state.Pod) -> state.Serve | None:
@@ -84,13 +82,15 @@ class Cluster:
         """Whether the dashboard of that head pod finds its GCS healthy."""
         try:
             return "success" in self._dashboard(head, "api/gcs_healthz")
-        except ApiError:
+        except ApiFailure:
             return False
 
     def _dashboard(self, head: state.Pod, path: str) -> str:
         # Through the pod, not through a service: so the answer is that of the new head and never of the old one, and
         # it comes before the new head is Ready.
-        return self.api.proxied(f"{self.pods_path}/{head.name}:{head.dashboard_port}/proxy/{path}", DASHBOARD_TIMEOUT)
+        # Asked once: who asks comes back soon.
+        target = f"{self.pods_path}/{head.name}:{head.dashboard_port}/proxy/{path}"
+        return self.api.once("GET", target, accept="*/*", timeout=(DASHBOARD_TIMEOUT, DASHBOARD_TIMEOUT)).body
 
     # Changing
 
@@ -99,25 +99,16 @@ class Cluster:
         body: dict = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": head.uid}}
         if grace is not None:
             body["gracePeriodSeconds"] = grace
-        try:
-            self.api.json("DELETE", f"{self.pods_path}/{head.name}", body=body)
-        except ApiError as error:
-            # Gone: an earlier try worked and its answer was lost on the way.
-            if error.status != 404:
-                raise
+        self.api.delete(f"{self.pods_path}/{head.name}", body=body)
 
     def create_pod(self, manifest: dict) -> dict:
-        return self.api.json("POST", self.pods_path, body=manifest)
+        return self.api.request("POST", self.pods_path, body=manifest).json()
 
     def remove_load_pods(self) -> list[str]:
         """Delete every load pod of checks of this RayService; return their names."""
-        names = [pod["metadata"]["name"] for pod in self.pods(load_pod_selector(self.name))]
+        names = [pod["metadata"]["name"] for pod in self.api.pods(self.namespace, load_pod_selector(self.name))]
         for name in names:
-            try:
-                self.api.json("DELETE", f"{self.pods_path}/{name}")
-            except ApiError as error:
-                if error.status != 404:
-                    raise
+            self.api.delete(f"{self.pods_path}/{name}")
         return names
 
     # Following

@@ -16,9 +16,9 @@ import typing as t
 from collections.abc import Callable, Iterable
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import load_generator, state
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.api import ApiError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 
 START_SECONDS = 180.0  # for the pod to be scheduled, its image pulled and the first line to arrive
 LOG_SILENCE = 30.0
@@ -119,14 +119,14 @@ class PodLoad(Load):
     def _begin(self) -> None:
         try:
             self.name = self._cluster.create_pod(self._manifest)["metadata"]["name"]
-        except ApiError as error:
+        except ApiFailure as error:
             raise LoadError(f"the load pod cannot be created: {error}") from error
 
     def _follow(self) -> None:
         while not self._stop.is_set():
             try:
                 self._take(self._cluster.log_lines(self.name, follow=True, silence=LOG_SILENCE), live=True)
-            except ApiError:
+            except ApiFailure:
                 pass  # not started yet, or a hiccup of the API server: read again from the start, nothing is counted twice
             self._stop.wait(FOLLOW_PAUSE)
 
@@ -134,7 +134,7 @@ class PodLoad(Load):
         for _attempt in range(5):
             try:
                 return self._take(self._cluster.log_lines(self.name, follow=False, silence=LOG_SILENCE), live=False)
-            except ApiError:
+            except ApiFailure:
                 time.sleep(FOLLOW_PAUSE)
         # What is still missing is counted as unknown by the judge.
         return None
@@ -154,7 +154,7 @@ class PodLoad(Load):
     def _last_words(self) -> str:
         try:
             return " ".join(list(self._cluster.log_lines(self.name, follow=False, silence=LOG_SILENCE))[-3:])
-        except ApiError:
+        except ApiFailure:
             return ""
 
     def _where(self) -> str:

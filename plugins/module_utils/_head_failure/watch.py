@@ -10,9 +10,9 @@ import json
 import threading
 from collections.abc import Callable
 
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.api import Api, ApiError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import Timeline
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import Api, ApiFailure, is_passing
 
 WATCH_SECONDS = 60  # the API server ends each watch after this; the next goes on where it ended
 WATCH_SILENCE = WATCH_SECONDS + 15.0
@@ -44,8 +44,8 @@ class Watch:
                     self._list()
                 self._watch(stop)
                 pause = PAUSE_FIRST
-            except (ApiError, ValueError) as error:
-                if not getattr(error, "transient", False):
+            except (ApiFailure, ValueError) as error:
+                if isinstance(error, ValueError) or not is_passing(error.status, answered=True):
                     self._version = ""
                 stop.wait(pause)
                 pause = min(2 * pause, PAUSE_MOST)
@@ -77,7 +77,7 @@ class Watch:
             event = json.loads(line)
             kind, entry = event["type"], event["object"]
             if kind == "ERROR":
-                raise ApiError(entry.get("code", GONE), entry.get("message", "the watch has expired"))
+                raise ApiFailure(entry.get("message", "the watch has expired"), entry.get("code", GONE))
             if kind != "BOOKMARK":
                 self._take(kind, entry, now)
             self._version = entry["metadata"]["resourceVersion"]

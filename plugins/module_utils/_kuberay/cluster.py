@@ -2,157 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read RayServices and what belongs to them from the API server, over kubernetes.core's client.
-
-Plain paths instead of discovered resources: one request a look, every answer with its headers (C(Date), C(Retry-After)),
-each with a time limit, and nothing to discover anew when the CRDs appear.
-"""
+"""Read RayServices, and what belongs to them, from the API server."""
 
 from __future__ import annotations
 
-import json
 import typing as t
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
-
-try:
-    from kubernetes.client.rest import ApiException
-    from urllib3.exceptions import HTTPError
-except ImportError:
-    # AnsibleK8SModule says what is missing.
-
-    class ApiException(Exception):
-        """Stands in: never raised."""
-
-    class HTTPError(Exception):
-        """Stands in: never raised."""
-
-#: Seconds to connect and to read: a dead connection must not eat a wait's time.
-REQUEST_TIMEOUT = (5, 20)
-BODY_EXCERPT = 2000
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import Answer, Api, ApiFailure
 
 
-class ApiFailure(Exception):
-    """A request that failed. C(status) and C(answer) are None where none came; C(retry_after) in seconds, if it was said."""
-
-    def __init__(
-        self, text: str, status: int | None = None, retry_after: float | None = None, answer: Answer | None = None
-    ) -> None:
-        super().__init__(text)
-        self.status = status
-        self.retry_after = retry_after
-        self.answer = answer
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Answer of the API server or, through its proxy, of a service. C(time): its C(Date) in seconds since the epoch."""
-
-    status: int
-    headers: dict[str, str]
-    body: str
-    time: float | None = None
-
-    def json(self) -> dict[str, t.Any]:
-        return json.loads(self.body)
-
-    def excerpt(self) -> dict[str, t.Any]:
-        """The shape in which modules return an answer."""
-        return {"status": self.status, "headers": self.headers, "body": self.body[:BODY_EXCERPT]}
-
-
-def _header_dict(headers: t.Any) -> dict[str, str]:
-    return {str(name).lower(): str(value) for name, value in (headers or {}).items()}
-
-
-def _seconds(headers: dict[str, str], name: str) -> float | None:
-    """A header in seconds; Retry-After may also be a date, which Kubernetes does not use."""
-    try:
-        return float(headers[name])
-    except (KeyError, ValueError):
-        return None
-
-
-def _date(headers: dict[str, str]) -> float | None:
-    try:
-        return parsedate_to_datetime(headers["date"]).timestamp()
-    except (KeyError, ValueError):
-        return None
-
-
-def message_of(body: str) -> str:
-    """The message of a Kubernetes C(Status), or the body as it is."""
-    try:
-        return json.loads(body).get("message") or body
-    except (ValueError, AttributeError):
-        return body
-
-
-class Cluster:
-    """The API server. C(connect) makes a kubernetes.core K8SClient; it is called again when credentials were refused."""
-
-    def __init__(self, connect: t.Callable[[], t.Any]) -> None:
-        self._connect = connect
-        self._client: t.Any = None
-
-    def reconnect(self) -> None:
-        """Read the credentials anew at the next request (a token may have run out)."""
-        self._client = None
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        query: dict[str, t.Any] | None = None,
-        body: t.Any = None,
-        accept: str = "application/json",
-        content_type: str = "application/json",
-    ) -> Answer:
-        """One request. Raises ApiFailure on any status that is not 2xx and when there is no answer."""
-        try:
-            if self._client is None:
-                self._client = self._connect()
-            response = self._client.client.request(
-                method,
-                path,
-                body=body,
-                serialize=False,
-                query_params=list((query or {}).items()),
-                header_params={"Accept": accept},
-                content_type=content_type,
-                _request_timeout=REQUEST_TIMEOUT,
-            )
-            content = response.data
-        except ApiException as error:
-            raise self._failure(method, path, error) from error
-        except (HTTPError, OSError, CoreException) as error:
-            raise ApiFailure(f"{method} {path}: no answer from the API server: {error}") from error
-        headers = _header_dict(response.headers)
-        text = content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content)
-        return Answer(response.status, headers, text, _date(headers))
-
-    @staticmethod
-    def _failure(method: str, path: str, error: t.Any) -> ApiFailure:
-        body = getattr(error, "body", None) or getattr(error, "reason", None) or str(error)
-        text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
-        headers = _header_dict(getattr(error, "headers", None))
-        # The client raises the same exception, with status 0, for what went wrong on its own side (TLS).
-        status = getattr(error, "status", None) or None
-        answer = Answer(status, headers, text, _date(headers)) if status else None
-        message = f"{method} {path}: {status or ''} {message_of(text)[:BODY_EXCERPT]}"
-        return ApiFailure(message, status, _seconds(headers, "retry-after"), answer)
-
-    def items(self, path: str, **query: str) -> list[dict[str, t.Any]]:
-        """The items of a list; an empty one if the API server does not know the kind, or the namespace is not there."""
-        try:
-            return self.request("GET", path, query).json().get("items") or []
-        except ApiFailure as failure:
-            if failure.status == 404:
-                return []
-            raise
+class Cluster(Api):
+    """The API server, and where on it things are."""
 
     def rayservices(self, namespace: str | None = None, **query: str) -> list[dict[str, t.Any]]:
         where = f"/namespaces/{namespace}" if namespace else ""
@@ -164,6 +25,10 @@ class Cluster:
 
     def pods(self, namespace: str, selector: str) -> list[dict[str, t.Any]]:
         return self.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector)
+
+    def pods_of(self, namespace: str, *ray_clusters: str) -> list[dict[str, t.Any]]:
+        """All pods of these RayClusters, of head and workers; none of none."""
+        return self.pods(namespace, f"ray.io/cluster in ({','.join(ray_clusters)})") if ray_clusters else []
 
     def warnings(self, namespace: str, name: str, limit: int = 10) -> list[str]:
         """The newest Warning events about C(name) and what is derived from it, oldest first, equal ones once.
@@ -220,7 +85,7 @@ class RayServiceReader:
         return answer.json(), answer.time
 
     def pods(self, ray_cluster: str) -> list[dict[str, t.Any]]:
-        return self.cluster.pods(self.namespace, f"ray.io/cluster={ray_cluster}")
+        return self.cluster.pods_of(self.namespace, ray_cluster)
 
     def previous_log(self, pod: str, container: str) -> str:
         """What a container wrote before it ended last, and if that is gone, what it writes now."""
@@ -244,6 +109,3 @@ class RayServiceReader:
             if failure.answer is None:
                 raise
             return failure.answer
-
-    def reconnect(self) -> None:
-        self.cluster.reconnect()

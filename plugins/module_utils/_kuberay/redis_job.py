@@ -39,6 +39,8 @@ def job(
     ]
     if params["password_secret"]:
         environment.append({"name": "REDIS_PASSWORD", "valueFrom": {"secretKeyRef": dict(params["password_secret"])}})
+    if params["ca_config_map"]:
+        environment.append({"name": "REDIS_CA", "valueFrom": {"configMapKeyRef": dict(params["ca_config_map"])}})
     labels = {"app.kubernetes.io/name": "ray-redis-keys", "app.kubernetes.io/managed-by": "rayops.serve_ha"}
     return {
         "apiVersion": "batch/v1",

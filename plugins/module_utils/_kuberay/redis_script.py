@@ -115,12 +115,17 @@ def run(send, wanted, spared, delete):
     return {"keys": found, "deleted": deleted}
 
 
+def trust():
+    """What a certificate is judged by: the authorities in REDIS_CA, or without them those of the image."""
+    return ssl.create_default_context(cadata=os.environ.get("REDIS_CA") or None)
+
+
 def main():
     reached = False
     try:
         host, port, tls = split_address(os.environ["REDIS_ADDRESS"])
         with socket.create_connection((host, port), TIMEOUT_SECONDS) as plain:
-            connection = ssl.create_default_context().wrap_socket(plain, server_hostname=host) if tls else plain
+            connection = trust().wrap_socket(plain, server_hostname=host) if tls else plain
             with connection, connection.makefile("rb") as stream:
 
                 def send(*words):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import pods as pod_rules
-from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.cluster import Answer, ApiFailure
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import Answer, ApiFailure, is_passing
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.readiness import (
     Assessment,
     assess,
@@ -48,8 +48,6 @@ class Reader(t.Protocol):
     def warnings(self) -> list[str]: ...
 
     def get(self, path: str) -> Answer: ...
-
-    def reconnect(self) -> None: ...
 
 
 class Clock:
@@ -232,14 +230,9 @@ class Wait:
         """Requests fail in the middle of a long wait: that must not end it. At its beginning they tell of a wrong setting."""
         self.last.reasons = [str(failure)]
         status = failure.status
-        passing = status is not None and (status in (408, 429) or status >= 500)
-        if self._answered and status == 401:
-            self.reader.reconnect()
-            passing = True
-        elif self._answered and status == 403:
+        passing = is_passing(status, self._answered)
+        if self._answered and status == 403:
             passing = self._lasted(("forbidden",)) < FORBIDDEN_SECONDS
-        elif self._answered and status is None:
-            passing = True
         return "" if passing else self._end("error", str(failure))
 
     def _time_out(self) -> str:

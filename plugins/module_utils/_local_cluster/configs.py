@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
+from collections.abc import Mapping
 from functools import partial
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster import pki
@@ -168,6 +170,15 @@ def files(cluster: Cluster, pause_image: str) -> dict[str, str]:
     return content
 
 
+def override(command: list[str], flags: Mapping[str, str]) -> list[str]:
+    """The command line with C(flags), which take the place of those of the same name.
+
+    Not just after them: a flag that holds a list takes every mention of it together.
+    """
+    kept = [word for word in command if word.partition("=")[0].removeprefix("--") not in flags]
+    return kept + [f"--{name}={value}" for name, value in flags.items()]
+
+
 def programs(cluster: Cluster) -> dict[str, tuple[Host, list[str]]]:
     """Every process of the cluster: name → (the host it runs on, its command line)."""
     control = cluster.control_plane
@@ -242,6 +253,8 @@ def programs(cluster: Cluster) -> dict[str, tuple[Host, list[str]]]:
             ],
         ),
     }
+    _host, command = result["kube-apiserver"]
+    result["kube-apiserver"] = (control, override(command, cluster.api_server_args))
     for node in cluster.nodes:
         result[f"{node.name}-containerd"] = (node, ["containerd", "--config", f"{node.directory}/containerd.toml"])
         result[f"{node.name}-kubelet"] = (
@@ -274,8 +287,8 @@ def supervisord(cluster: Cluster, content: dict[str, str], path: str, fingerprin
         path: search path for programs that the machine provides (containerd, its shims, runc, iptables, mount).
         fingerprint: changes when the certificates do.
 
-    A digest of everything a program reads stands in its environment, so that C(supervisorctl update) restarts
-    exactly the programs whose configuration has changed.
+    A digest of everything a program is told and reads stands in its environment, so that C(supervisorctl update)
+    restarts exactly the programs whose configuration has changed.
     """
     sections = [
         "[unix_http_server]",
@@ -297,11 +310,11 @@ def supervisord(cluster: Cluster, content: dict[str, str], path: str, fingerprin
     for name, (host, command) in programs(cluster).items():
         words = ["nsenter", f"--net=/run/netns/{host.namespace}", *command]
         read = [text for file, text in sorted(content.items()) if file in " ".join(command)]
-        digest = hashlib.sha256("\n".join([fingerprint, *read]).encode()).hexdigest()[:12]
+        digest = hashlib.sha256("\n".join([fingerprint, *command, *read]).encode()).hexdigest()[:12]
         sections += [
             "",
             f"[program:{name}]",
-            "command=" + " ".join(words).replace("%", "%%"),
+            "command=" + shlex.join(words).replace("%", "%%"),
             f'environment={MARKER}="{cluster.state_dir}",RAYOPS_CONFIG="{digest}",PATH="{path}"',
             "autorestart=true",
             # A component that cannot start waits for another one (the API server for etcd, …): keep trying for

@@ -11,10 +11,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 # An interface name has at most 15 characters (IFNAMSIZ - 1); the longest we derive is "<name>v<nn>".
 NAME_PATTERN = re.compile(r"^[a-z]([a-z0-9-]{0,10}[a-z0-9])?$")
+FLAG_PATTERN = re.compile(r"^[a-z][a-z0-9-]*$")
 MAX_NODES = 9
 
 #: Environment variable by which every process of a cluster is known; its value is the state directory.
@@ -62,6 +64,7 @@ class Cluster:
     dns_address: str  # tenth address of the service network, as kubeadm does
     control_plane: Host
     nodes: tuple[Node, ...]
+    api_server_args: Mapping[str, str]  # flag without dashes → value
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -86,7 +89,14 @@ def is_namespace_of(name: str, namespace: str) -> bool:
 
 
 def make_cluster(
-    name: str, nodes: int, network: str, pod_network: str, service_network: str, state_dir: str, bin_dir: str
+    name: str,
+    nodes: int,
+    network: str,
+    pod_network: str,
+    service_network: str,
+    state_dir: str,
+    bin_dir: str,
+    api_server_args: Mapping[str, object] | None = None,
 ) -> Cluster:
     """Lay a cluster out.
 
@@ -131,7 +141,19 @@ def make_cluster(
             )
             for i in range(1, nodes + 1)
         ),
+        api_server_args=_flags("api_server_args", api_server_args or {}),
     )
+
+
+def _flags(option: str, given: Mapping[str, object]) -> dict[str, str]:
+    """Flags of a Go program as text, truth values in its spelling."""
+    for name, value in given.items():
+        if not FLAG_PATTERN.match(name):
+            raise ValueError(f"{option}: {name!r} is not the name of a flag without its dashes, such as audit-log-path")
+        # Where supervisord's configuration would end: at the line, or at what begins a comment.
+        if re.search(r"[\n\r]|\s[;#]", str(value)):
+            raise ValueError(f"{option}: {name} is {value!r}, expected one line without a comment sign after a space")
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
 
 
 def _network(option: str, value: str, largest_prefix: int) -> ipaddress.IPv4Network:

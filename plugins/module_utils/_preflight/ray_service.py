@@ -14,6 +14,7 @@ NAME_LENGTH = 47
 # Before, a Serve controller that restarts can take all replicas out of service.
 RAY_VERSION_WITH_FAULT_TOLERANCE = (2, 56)
 REDIS_BACKENDS = ("in_cluster", "existing", "none")
+REDIS_BACKENDS_ON_AWS = ("elasticache", *REDIS_BACKENDS)
 # No user, no password (they have variables of their own), no second address, and the port by name.
 REDIS_ADDRESS = re.compile(r"rediss?://[^@:/,\s]+:[0-9]{1,5}")
 PASSWORD_SECRET_KEYS = ("namespace", "name", "key")
@@ -37,7 +38,7 @@ def hide_credentials(address: str) -> str:
 
 def is_fault_tolerant(backend: str | None, redis: dict[str, t.Any]) -> bool:
     """Whether the head's state outlives the head; without a C(backend), the Redis alone says it, as in the role."""
-    return bool(redis) if backend is None else backend in ("in_cluster", "existing")
+    return bool(redis) if backend is None else backend in ("elasticache", "in_cluster", "existing")
 
 
 def name_problems(values: dict[str, t.Any]) -> list[str]:
@@ -52,11 +53,16 @@ def name_problems(values: dict[str, t.Any]) -> list[str]:
     return found
 
 
-def redis_problems(backend: str | None, redis: dict[str, t.Any], password_given: bool) -> list[str]:
+def redis_problems(
+    backend: str | None, redis: dict[str, t.Any], password_given: bool, on_aws: bool = False
+) -> list[str]:
     """Rules for the store of the head's state; C(redis) is not looked at if the backend brings its own, or none."""
-    if backend is not None and backend not in REDIS_BACKENDS:
-        return [problem("redis_backend", backend, f"one of {', '.join(REDIS_BACKENDS)}")]
-    if backend in ("in_cluster", "none") or not is_fault_tolerant(backend, redis):
+    backends = REDIS_BACKENDS_ON_AWS if on_aws else REDIS_BACKENDS
+    if backend is not None and backend not in backends:
+        # ElastiCache has addresses in its VPC only.
+        why = "; 'elasticache' is for deployments of the inventory's group aws" if backend == "elasticache" else ""
+        return [problem("redis_backend", backend, f"one of {', '.join(backends)}") + why]
+    if backend in ("elasticache", "in_cluster", "none") or not is_fault_tolerant(backend, redis):
         return []
     variable = "ray_service_redis" if backend is None else "redis_existing"
     found = []
@@ -74,6 +80,15 @@ def redis_problems(backend: str | None, redis: dict[str, t.Any], password_given:
     if secret and password_given:
         found.append(f"{variable}_password and {variable}.password_secret are both set: expected one of them")
     return found
+
+
+def authority_problems(text: str) -> list[str]:
+    """Rules for the certificate authorities; the path of a file, the likely mistake, would stop the head."""
+    if not text or "-----BEGIN CERTIFICATE-----" in text:
+        return []
+    return [
+        problem("ray_service_redis_ca", text[:60], "certificates in PEM, by ansible.builtin.file if they are in a file")
+    ]
 
 
 def env_problems(names: t.Sequence[str]) -> list[str]:
@@ -148,19 +163,22 @@ def ray_service_problems(
     local: bool,
     exists: t.Callable[[str], bool],
     read_start: t.Callable[[str], bytes | None],
+    on_aws: bool = False,
 ) -> list[str]:
     """All problems of the variables of the Ray service.
 
     Args:
         values: name, namespace, profile, profiles (the known ones), num_replicas, ray_version, redis (address, username,
-            password_secret), redis_password_given, image, image_needs, gguf_path, env (names of variables).
+            password_secret), redis_password_given, redis_ca, image, image_needs, gguf_path, env (names of variables).
         redis_backend: None for a role on its own, whose C(redis) says whether there is fault tolerance.
         local: whether the cluster is one of this machine, whose images are built here.
+        on_aws: whether it is one of a deployment on AWS.
     """
     fault_tolerant = is_fault_tolerant(redis_backend, values["redis"])
     found = name_problems(values)
     found += profile_problems(values["profile"], values["profiles"], exists)
-    found += redis_problems(redis_backend, values["redis"], values["redis_password_given"])
+    found += redis_problems(redis_backend, values["redis"], values["redis_password_given"], on_aws)
+    found += authority_problems(values["redis_ca"])
     least = 2 if fault_tolerant else 1
     if values["num_replicas"] < least:
         why = " with fault tolerance, so that one worker can be lost" if fault_tolerant else ""

@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import check
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.api import ApiError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import judge
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import LoadError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import Answer, ApiFailure
 
 SERVE_CONFIG = "applications: [{name: app, deployments: [{name: D, num_replicas: 2, max_replicas_per_node: 1}]}]"
 
@@ -66,17 +66,20 @@ class FakeApi:
         )
         return {"metadata": {"resourceVersion": "1"}, "items": items}
 
-    def proxied(self, path, _timeout):
-        return "success" if path.endswith("gcs_healthz") else json.dumps(self.serve)
+    def pods_of(self, _namespace, _ray_cluster):
+        return list(self.pods.values())
+
+    def once(self, _method, path, **_named):
+        return Answer(200, {}, "success" if path.endswith("gcs_healthz") else json.dumps(self.serve))
 
     def lines(self, path, _query, _silence):
         while path.endswith("/pods"):
             yield self.events.get()
         threading.Event().wait(5)
-        raise ApiError(0, "quiet")
+        raise ApiFailure("quiet")
 
-    def json(self, method, path, body=None):
-        assert (method, path) == ("DELETE", "/api/v1/namespaces/ns/pods/svc-head-h1")
+    def delete(self, path, body=None):
+        assert path == "/api/v1/namespaces/ns/pods/svc-head-h1"
         self.deleted.append(body)
         for kind, uid in self.on_delete:
             pod = self.build.pod(uid, "head")
@@ -85,7 +88,6 @@ class FakeApi:
             else:
                 self.pods[uid] = pod
             self.events.put(json.dumps({"type": kind, "object": pod}))
-        return {}
 
 
 class FakeLoad:
@@ -165,7 +167,7 @@ REFUSALS = {
     ),
     "there is no worker pod": lambda fake: [fake.pods.pop(uid) for uid in ("w1", "w2")],
     "worker svc-worker-w1 is not Ready": lambda fake: fake.pods.update(w1=fake.build.pod("w1", ready=False)),
-    "dashboard does not answer": lambda fake: setattr(fake, "proxied", lambda *_: "<html>"),
+    "dashboard does not answer": lambda fake: setattr(fake, "once", lambda *_, **__: Answer(200, {}, "<html>")),
     "Serve is not well: app DEPLOYING": lambda fake: setattr(
         fake, "serve", fake.build.serve_answer(status="DEPLOYING")
     ),

@@ -12,11 +12,8 @@ from typing import Any
 import pytest
 
 pytest.importorskip("kubernetes")
-from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.cluster import (
-    ApiFailure,
-    Cluster,
-    RayServiceReader,
-)
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.cluster import Cluster, RayServiceReader
 from kubernetes.client.rest import ApiException
 from urllib3.exceptions import ProtocolError
 
@@ -48,7 +45,7 @@ def failure(status: int, body: str = STATUS, **headers: str) -> ApiException:
 
 def reader(answers: dict[str, Any]) -> tuple[RayServiceReader, Client]:
     client = Client(answers)
-    return RayServiceReader(Cluster(lambda: client), "ns", "mistral"), client
+    return RayServiceReader(Cluster(lambda: client, pauses=()), "ns", "mistral"), client
 
 
 OBJECT = "/apis/ray.io/v1/namespaces/ns/rayservices/mistral"
@@ -74,21 +71,6 @@ def test_failures_carry_what_the_wait_needs() -> None:
     with pytest.raises(ApiFailure, match="reset") as caught:
         reader({OBJECT: ProtocolError("connection reset")})[0].rayservice()
     assert (caught.value.status, caught.value.answer) == (None, None)
-
-
-def test_credentials_are_read_anew() -> None:
-    made: list[Client] = []
-
-    def connect() -> Client:
-        made.append(Client({"/a": {}}))
-        return made[-1]
-
-    cluster = Cluster(connect)
-    cluster.request("GET", "/a")
-    cluster.request("GET", "/a")
-    cluster.reconnect()
-    cluster.request("GET", "/a")
-    assert len(made) == 2
 
 
 def test_through_the_service() -> None:

@@ -104,7 +104,7 @@ class Store:
         self.writes = 0
 
     def request(self, method: str, path: str, query: Any = None, body: Any = None, accept: str = "", content_type: str = "") -> Any:
-        from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.cluster import ApiFailure
+        from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 
         name = path.rsplit("/", 1)[1]
         if method == "PATCH":

@@ -10,11 +10,14 @@ import inspect
 import io
 import json
 import os
+import runpy
 import socketserver
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,12 +157,15 @@ def store() -> Iterator[Any]:
         server.shutdown()
 
 
-def execute(store: Any, delete: bool, password: str = "s3cret", wanted: tuple[str, ...] = (UID,), address: str = "") -> dict[str, Any]:
+def execute(
+    store: Any, delete: bool, password: str = "s3cret", wanted: tuple[str, ...] = (UID,), address: str = "", ca: str = ""
+) -> dict[str, Any]:
     """As the pod does it: the source by C(python -c), everything else by the environment."""
     environment = {
         "REDIS_ADDRESS": address or f"redis://127.0.0.1:{store.server_address[1]}",
         "REDIS_USERNAME": "",
         "REDIS_PASSWORD": password,
+        "REDIS_CA": ca,
         "WANTED": json.dumps(wanted),
         "SPARED": json.dumps([OTHER]),
         "DELETE": "1" if delete else "0",
@@ -195,6 +201,39 @@ def test_a_wrong_password_is_told_from_an_absent_store(store: Any) -> None:
     assert (answer["reached"], "refused" in answer["error"]) == (False, True)
 
 
+@pytest.fixture(scope="module")
+def make_certificates() -> Any:
+    return runpy.run_path(str(Path(__file__).parents[3] / "molecule/aws/redis/tls_redis.py"))["make_certificates"]
+
+
+@pytest.mark.parametrize(
+    ("certified", "trusted", "error"),
+    [
+        ("127.0.0.1", True, None),
+        ("127.0.0.1", False, "CERTIFICATE_VERIFY_FAILED"),
+        ("192.0.2.1", True, "IP address mismatch"),
+    ],
+)
+def test_tls(store: Any, make_certificates: Any, tmp_path: Path, certified: str, trusted: bool, error: str | None) -> None:
+    """The given authority and no other is trusted, for the address that was given and no other."""
+    files = make_certificates(certified, [])
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
+    store.socket = context.wrap_socket(store.socket, server_side=True)
+    answer = execute(
+        store,
+        delete=False,
+        address=f"rediss://127.0.0.1:{store.server_address[1]}",
+        ca=files["ca.pem"].decode() if trusted else "",
+    )
+    if error:
+        assert (answer["reached"], error in answer["error"]) == (False, True), answer
+    else:
+        assert list(answer["keys"]) == [UID]
+
+
 def test_storage_namespaces() -> None:
     cluster = {"metadata": {"uid": UID, "annotations": {"ray.io/external-storage-namespace": "a"}}}
     assert storage_namespaces(cluster) == {UID, "a"}
@@ -208,13 +247,16 @@ def test_job_keeps_the_password_out_of_itself() -> None:
         "address": "redis:6379",
         "username": "",
         "password_secret": {"name": "redis", "key": "password"},
+        "ca_config_map": {"name": "redis-ca", "key": "ca.pem"},
     }
     definition = job(params, "pass", [UID], [OTHER], True, 60)
     pod = definition["spec"]["template"]["spec"]
     environment = {one["name"]: one for one in pod["containers"][0]["env"]}
     assert environment["REDIS_PASSWORD"]["valueFrom"] == {"secretKeyRef": {"name": "redis", "key": "password"}}
+    assert environment["REDIS_CA"]["valueFrom"] == {"configMapKeyRef": {"name": "redis-ca", "key": "ca.pem"}}
     assert json.loads(environment["WANTED"]["value"]) == [UID]
     assert pod["containers"][0]["command"] == ["python", "-c", "pass"]
     assert definition["spec"]["ttlSecondsAfterFinished"]
-    bare = job(params | {"password_secret": None}, "pass", [], [], False, 60)
-    assert "REDIS_PASSWORD" not in json.dumps(bare)
+    bare = json.dumps(job(params | {"password_secret": None, "ca_config_map": None}, "pass", [], [], False, 60))
+    assert "REDIS_PASSWORD" not in bare
+    assert "REDIS_CA" not in bare

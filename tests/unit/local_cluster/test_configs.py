@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import shlex
 import tomllib
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster import configs, plan
@@ -12,9 +13,9 @@ CLUSTER = plan.make_cluster("c", 2, "10.250.0.0/24", "10.244.0.0/16", "10.96.0.0
 FILES = configs.files(CLUSTER, "pause:1")
 
 
-def supervisord(content=None, fingerprint="f"):
+def supervisord(content=None, fingerprint="f", cluster=CLUSTER):
     parser = configparser.RawConfigParser()
-    parser.read_string(configs.supervisord(CLUSTER, content or FILES, "/usr/bin", fingerprint))
+    parser.read_string(configs.supervisord(cluster, content or FILES, "/usr/bin", fingerprint))
     return parser
 
 
@@ -70,3 +71,24 @@ def test_new_certificates_restart_everything():
     before, after = supervisord(), supervisord(fingerprint="g")
     changed = [name for name in before.sections() if dict(before[name]) != dict(after[name])]
     assert len(changed) == 10
+
+
+def test_flags_of_the_api_server():
+    """They stand beside the cluster's own, or in place of them, as one word each, and restart the API server only."""
+    flags = {"authentication-token-webhook-config-file": "/a b%c", "authorization-mode": "RBAC", "profiling": False}
+    cluster = plan.make_cluster("c", 2, "10.250.0.0/24", "10.244.0.0/16", "10.96.0.0/16", "/state", "/bin", flags)
+    _host, command = configs.programs(cluster)["kube-apiserver"]
+    assert command[-3:] == [
+        "--authentication-token-webhook-config-file=/a b%c",
+        "--authorization-mode=RBAC",
+        "--profiling=false",
+    ]
+    assert "--authorization-mode=Node,RBAC" not in command
+    assert "--secure-port=6443" in command
+    before, after = supervisord(), supervisord(cluster=cluster)
+    changed = [name for name in before.sections() if dict(before[name]) != dict(after[name])]
+    assert changed == ["program:kube-apiserver"]
+    assert before["program:kube-apiserver"]["environment"] != after["program:kube-apiserver"]["environment"]
+    # As supervisord reads it: expanded, then split as a shell would.
+    words = shlex.split(after["program:kube-apiserver"]["command"].replace("%%", "%"))
+    assert words[2:] == command

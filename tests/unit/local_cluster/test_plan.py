@@ -52,6 +52,9 @@ def test_derived_interface_names_fit(name):
         ({"pod_network": "10.244.0.0/24"}, ["pod_network", "/20"]),
         ({"pod_network": "10.250.0.0/16"}, ["network", "overlaps", "pod_network"]),
         ({"service_network": "fd00::/112"}, ["service_network", "'fd00::/112'"]),
+        ({"api_server_args": {"--v": 4}}, ["api_server_args", "'--v'", "without its dashes"]),
+        ({"api_server_args": {"v": "4\n[program:x]"}}, ["api_server_args", "v is", "one line"]),
+        ({"api_server_args": {"audit-log-path": "/a ;b"}}, ["api_server_args", "audit-log-path", "comment sign"]),
     ],
 )
 def test_bad_values_name_option_value_and_expectation(changes, words):

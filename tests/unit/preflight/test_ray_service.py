@@ -19,6 +19,7 @@ GOOD: dict[str, Any] = {
     "ray_version": "2.60.0",
     "redis": {},
     "redis_password_given": False,
+    "redis_ca": "",
     "image": "",
     "image_needs": "",
     "gguf_path": "",
@@ -28,8 +29,10 @@ SECRET = {"namespace": "a", "name": "b", "key": "c"}
 FILES = {"/model.gguf": b"GGUF", "/text": b"Once", "/profile.yml": b"---\n"}
 
 
-def problems(values: dict[str, Any], backend: str | None = "in_cluster", local: bool = True) -> list[str]:
-    return ray_service_problems(GOOD | values, backend, local, FILES.__contains__, FILES.get)
+def problems(
+    values: dict[str, Any], backend: str | None = "in_cluster", local: bool = True, on_aws: bool = False
+) -> list[str]:
+    return ray_service_problems(GOOD | values, backend, local, FILES.__contains__, FILES.get, on_aws)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +51,7 @@ def problems(values: dict[str, Any], backend: str | None = "in_cluster", local: 
         # Not looked at: the backend brings its own, or none.
         ({"redis": {"address": "?", "password_secret": SECRET}, "redis_password_given": True}, "in_cluster", True),
         ({"redis": {"address": "?"}, "num_replicas": 1}, "none", True),
+        ({"redis_ca": "-----BEGIN CERTIFICATE-----\nMII"}, "in_cluster", True),
         ({"gguf_path": "/model.gguf"}, "in_cluster", True),
         ({"gguf_path": "/only/on/the/nodes", "image": "r/ray:1"}, "in_cluster", False),
     ],
@@ -119,6 +123,13 @@ def test_good_for_the_role_alone(values: dict[str, Any]) -> None:
         ({"ray_version": "nightly"}, "none", True, "ray_service_ray_version is 'nightly'", "2.60.0"),
         ({}, "in_cluster", False, "ray_service_image is ''", "that the cluster can pull"),
         ({}, "in_cluster", False, "ray_service_image is ''", "an empty local_cluster_kubeconfig"),
+        (
+            {"redis_ca": "/etc/ca.pem"},
+            "in_cluster",
+            True,
+            "ray_service_redis_ca is '/etc/ca.pem'",
+            "certificates in PEM",
+        ),
         ({"gguf_path": "model.gguf"}, "none", True, "ray_service_gguf_path is 'model.gguf'", "an absolute path"),
         ({"gguf_path": "/no.gguf"}, "none", True, "ray_service_gguf_path is '/no.gguf'", "exists"),
         ({"gguf_path": "/text"}, "none", True, "ray_service_gguf_path is '/text'", "GGUF file"),
@@ -216,3 +227,27 @@ def test_all_of_the_role_alone_at_once() -> None:
 def test_unknown_backend_by_itself() -> None:
     """What else depends on the backend is not guessed at."""
     assert len(problems({"num_replicas": 1, "ray_version": "2.9.0"}, "elsewhere")) == 1
+
+
+@pytest.mark.parametrize("backend", ["elasticache", "in_cluster", "none"])
+def test_backends_on_aws(backend: str) -> None:
+    assert problems({"image": "ray:1", "redis": {"address": "?"}}, backend, local=False, on_aws=True) == []
+
+
+def test_elasticache_is_fault_tolerant() -> None:
+    (one,) = problems({"image": "ray:1", "num_replicas": 1}, "elasticache", local=False, on_aws=True)
+    assert one.startswith("ray_service_num_replicas is 1: expected at least 2")
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_elasticache_is_for_aws(local: bool) -> None:
+    (one,) = problems({"image": "ray:1"}, "elasticache", local)
+    assert one == (
+        "redis_backend is 'elasticache': expected one of in_cluster, existing, none;"
+        " 'elasticache' is for deployments of the inventory's group aws"
+    )
+
+
+def test_backends_that_are_none_on_aws() -> None:
+    (one,) = problems({"image": "ray:1"}, "memorydb", local=False, on_aws=True)
+    assert one == "redis_backend is 'memorydb': expected one of elasticache, in_cluster, existing, none"

@@ -28,12 +28,34 @@ TLS = {
     "password_secret": {"namespace": "redis", "name": "elasticache", "key": "token"},
 }
 INGRESS = {"enabled": True, "class_name": "nginx", "host": "mistral.example.org", "annotations": {"example.org/a": "b"}}
+# As README.md has it.
+ALB = {
+    "enabled": True,
+    "class_name": "alb",
+    "host": "mistral.example.org",
+    "tls": [{"hosts": ["mistral.example.org"]}],
+    "annotations": {
+        "alb.ingress.kubernetes.io/scheme": "internal",
+        "alb.ingress.kubernetes.io/target-type": "ip",
+        "alb.ingress.kubernetes.io/listen-ports": '[{"HTTPS": 443}]',
+        "alb.ingress.kubernetes.io/healthcheck-path": "/-/healthz",
+        "alb.ingress.kubernetes.io/healthcheck-interval-seconds": "5",
+        "alb.ingress.kubernetes.io/healthcheck-timeout-seconds": "3",
+        "alb.ingress.kubernetes.io/healthy-threshold-count": "2",
+        "alb.ingress.kubernetes.io/unhealthy-threshold-count": "2",
+        "alb.ingress.kubernetes.io/target-group-attributes": "deregistration_delay.timeout_seconds=20",
+        "alb.ingress.kubernetes.io/tags": "rayops.serve_ha/deployment=mistral",
+        "alb.ingress.kubernetes.io/group.name": "mistral",
+    },
+}
 CASES: dict[str, dict[str, Any]] = {
     "default": {"ray_service_redis": REDIS},
     "tls": {"ray_service_redis": TLS, "ray_service_num_replicas": 3},
+    "tls_private_ca": {"ray_service_redis": TLS, "ray_service_redis_ca": "-----BEGIN CERTIFICATE-----\n…\n"},
     "no_redis": {},
     "gguf": {"ray_service_redis": REDIS, "ray_service_gguf_path": "/data/mistral-7b.Q4_K_M.gguf"},
     "ingress": {"ray_service_redis": {"address": "redis://redis:6379"}, "ray_service_ingress": INGRESS},
+    "alb": {"ray_service_redis": TLS, "ray_service_ingress": ALB},
 }
 
 
@@ -56,7 +78,7 @@ def templates(service: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("case", CASES)
 def test_golden(render: Any, golden: Any, case: str) -> None:
     objects = objects_of(render, case)
-    config_map = the("ConfigMap", objects)
+    config_map = next(o for o in objects if "rayops.serve-ha/app" in o["metadata"].get("labels", {}))
     config_map["data"] = dict.fromkeys(config_map["data"], "…")
     digest = config_map["metadata"]["labels"]["rayops.serve-ha/app"]
     # The application's own changes are no changes of the manifest.
@@ -82,6 +104,12 @@ def test_kuberay_accepts_it(render: Any, case: str) -> None:
     assert {"dashboard", "serve"} <= ports
     for group in [head, *config["workerGroupSpecs"]]:
         assert all(isinstance(value, str) for value in group["rayStartParams"].values())
+
+
+def test_example_of_the_readme() -> None:
+    text = (Path(__file__).parents[3] / "roles" / "ray_service" / "README.md").read_text(encoding="utf-8")
+    (example,) = [block for block in text.split("```yaml\n") if block.startswith("ray_service_ingress:")]
+    assert yaml.safe_load(example.split("```")[0]) == {"ray_service_ingress": ALB}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -115,6 +143,17 @@ def test_changed_application_is_a_new_cluster(render: Any, tmp_path: Path) -> No
         for template in templates(render("ray_service__rayservice_object", **variables)):
             assert template["spec"]["volumes"][0]["configMap"]["name"] == names[-1]
     assert names[0] != names[1]
+
+
+def test_authorities_for_tls_only(render: Any) -> None:
+    """Every mount has its volume, and without TLS there is none to trust anybody with."""
+    given = IMAGE | {"ray_service_redis": REDIS, "ray_service_redis_ca": "-----BEGIN CERTIFICATE-----"}
+    assert render("ray_service__redis_env", **given) == {}
+    assert [o["kind"] for o in render("ray_service__objects", **given)] == ["ConfigMap", "PodDisruptionBudget"]
+    for case in CASES:
+        for template in templates(the("RayService", objects_of(render, case))):
+            mounts = {mount["name"] for mount in template["spec"]["containers"][0]["volumeMounts"]}
+            assert mounts == {volume["name"] for volume in template["spec"]["volumes"]}
 
 
 def test_env_of_the_user_wins(render: Any) -> None:
@@ -189,3 +228,37 @@ def test_namespace_of_somebody_else_is_let_alone(
     assert [o["kind"] for o in render("ray_service__namespace_objects", **found)] == made
     last = [o["kind"] for o in render("ray_service__removed_last", **found)]
     assert last == (["Namespace"] if ours else ["Secret", "ConfigMap"])
+
+
+def applied(*kinds: str) -> dict[str, Any]:
+    """What kubernetes.core.k8s returns for one object, and for several."""
+    results = [{"result": {"kind": kind, "metadata": {"resourceVersion": f"{kind}-1"}}} for kind in kinds]
+    return {"changed": False, "result": results[0]["result"] if len(results) == 1 else {"results": results}}
+
+
+@pytest.mark.parametrize(
+    ("secret", "revision"),
+    [
+        (applied("Secret"), "uid/3/Secret-1"),
+        (applied("Namespace", "Secret"), "uid/3/Secret-1"),
+        ({"skipped": True}, "uid/3"),
+    ],
+)
+def test_revision_tells_of_all_that_a_new_head_reads(render: Any, secret: dict[str, Any], revision: str) -> None:
+    found = {
+        "ray_service__secret_applied": secret,
+        "ray_service__waited": {"rayservice": {"uid": "uid", "generation": 3}},
+    }
+    assert render("ray_service__revision", **found) == revision
+
+
+def test_other_authorities_are_a_new_cluster(render: Any) -> None:
+    names = set()
+    for text in ("-----BEGIN CERTIFICATE-----\na", "-----BEGIN CERTIFICATE-----\nb"):
+        given = IMAGE | {"ray_service_redis": TLS, "ray_service_redis_ca": text}
+        config_map = render("ray_service__redis_ca_object", **given)
+        names.add(config_map["metadata"]["name"])
+        for template in templates(render("ray_service__rayservice_object", **given)):
+            (volume,) = [one for one in template["spec"]["volumes"] if one["name"] == "redis-ca"]
+            assert volume["configMap"]["name"] == config_map["metadata"]["name"]
+    assert len(names) == 2

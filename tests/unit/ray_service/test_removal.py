@@ -9,7 +9,8 @@ from typing import Any
 
 
 def cluster(uid: str, **options: Any) -> dict[str, Any]:
-    head = {"template": {"spec": {"containers": [{"image": "ray:1"}]}}}
+    volumes = [{"name": "app", "configMap": {"name": "app"}}, {"name": "redis-ca", "configMap": {"name": "mistral-redis-ca-0123456789"}}]
+    head = {"template": {"spec": {"containers": [{"image": "ray:1"}], "volumes": volumes}}}
     spec = {"headGroupSpec": head} | ({"gcsFaultToleranceOptions": options} if options else {})
     return {"metadata": {"uid": uid, "name": f"mistral-{uid}"}, "spec": spec}
 
@@ -37,6 +38,7 @@ def test_note_of_what_is_there(render: Any) -> None:
         "address": "redis://r:1",
         "username": "ray",
         "secret": "mistral-redis",
+        "ca": "mistral-redis-ca-0123456789",
         "image": "ray:1",
     }
     assert render("ray_service__redis_look", **found) == note

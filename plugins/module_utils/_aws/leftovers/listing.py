@@ -92,18 +92,18 @@ def network_interfaces(scope: Scope) -> t.Iterator[Leftover | None]:
     if not scope.vpc_id:
         by_tag = {"tag-key": scope.cluster_keys}
         found = scope.ec2("describe_network_interfaces", "NetworkInterfaces", by_tag) if scope.cluster else []
-        yield from (marks.judge_interface(interface, scope.cluster, {}, False) for interface in found)
+        yield from (marks.judge_interface(interface, scope.cluster, {}, set(), False) for interface in found)
         return
     vpc = {"vpc-id": [scope.vpc_id]}
     ours = any(ownership.is_owned(marks.tags_of(one), scope.tags) for one in scope.ec2("describe_vpcs", "Vpcs", vpc))
-    groups = {}
-    for group in scope.ec2("describe_security_groups", "SecurityGroups", vpc):
-        own = marks.tags_of(group)
-        groups[group["GroupId"]] = marks.cluster_mark(own, scope.cluster) or (
-            ownership.tag_text(scope.tags) if ownership.is_owned(own, scope.tags) else ""
-        )
+    groups = {
+        one["GroupId"]: marks.tags_of(one) for one in scope.ec2("describe_security_groups", "SecurityGroups", vpc)
+    }
+    of_cluster = {group: marks.cluster_mark(tags, scope.cluster) for group, tags in groups.items()}
+    of_cluster = {group: mark for group, mark in of_cluster.items() if mark}
+    own = {group for group, tags in groups.items() if ownership.is_owned(tags, scope.tags)}
     for interface in scope.ec2("describe_network_interfaces", "NetworkInterfaces", vpc):
-        yield marks.judge_interface(interface, scope.cluster, groups, ours)
+        yield marks.judge_interface(interface, scope.cluster, of_cluster, own, ours)
 
 
 def security_groups(scope: Scope) -> t.Iterator[Leftover | None]:

@@ -91,20 +91,22 @@ def judge_instance(instance: dict[str, t.Any], cluster: str) -> Leftover | None:
 
 
 def judge_interface(
-    interface: dict[str, t.Any], cluster: str, groups: dict[str, str], vpc_is_ours: bool
+    interface: dict[str, t.Any], cluster: str, cluster_groups: dict[str, str], own_groups: set[str], vpc_is_ours: bool
 ) -> Leftover | None:
-    """A network interface of the cluster, by its tags or its security groups, or one in our VPC that nobody uses.
+    """A network interface of the cluster, by its tags or its security groups, or one that nobody uses.
 
     Args:
-        groups: id of each security group that is the cluster's or the deployment's -> why.
+        cluster_groups: id of each security group that is the cluster's -> the mark that tells.
+        own_groups: ids of those with the deployment's tags. What is in use and has one may be a Redis that stays.
     """
-    mark = cluster_mark(tags_of(interface, "TagSet"), cluster)
-    for group in interface.get("Groups", []):
-        why = groups.get(group["GroupId"])
-        mark = mark or (f"security group {group['GroupId']} ({why})" if why else "")
+    groups = [group["GroupId"] for group in interface.get("Groups", [])]
     status, free = interface["Status"], interface["Status"] == "available"
+    marks = [cluster_mark(tags_of(interface, "TagSet"), cluster)]
+    marks += [f"security group {group} ({cluster_groups[group]})" for group in groups if group in cluster_groups]
+    marks += [f"security group {group} of the deployment" for group in groups if free and group in own_groups]
     identity = ("network_interface", interface["NetworkInterfaceId"], interface.get("Description", ""))
-    if mark:
+    if any(marks):
+        mark = next(mark for mark in marks if mark)
         return Leftover(*identity, f"{mark}, {status}", free and not interface.get("RequesterManaged", False))
     if free and vpc_is_ours:
         return Leftover(*identity, "not in use, in the deployment's VPC")

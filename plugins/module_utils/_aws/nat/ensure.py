@@ -85,9 +85,7 @@ class NatGateways:
 
     def let_go(self, subnet_ids: list[str], found: list[plan.Gateway]) -> None:
         """Wait until those that are being deleted where others are wanted have let go of their addresses."""
-        ids = [one.id for one in found if one.state == "deleting" and one.subnet_id in subnet_ids]
-        if ids:
-            self.wait("NAT gateways to be gone", lambda: plan.judge_end(self.api.gateways({"nat-gateway-id": ids})))
+        self.await_end([one.id for one in found if one.state == "deleting" and one.subnet_id in subnet_ids])
 
     def make(self, one: plan.Wanted, addresses: list[plan.Address]) -> plan.Gateway:
         """Address first: it bears the gateway's name from its first moment, so that a later run finds it, come what may."""
@@ -129,6 +127,8 @@ class NatGateways:
         }
 
     def await_end(self, ids: list[str]) -> None:
-        """Always, if there are any: an address cannot be released while a gateway has it."""
+        """Always, if there are any: their addresses are free only then."""
         if ids:
-            self.wait("NAT gateways to be gone", lambda: plan.judge_end(self.api.gateways({"nat-gateway-id": ids})))
+            self.wait(
+                "NAT gateways to be gone", lambda: plan.judge_end(ids, self.api.gateways({"nat-gateway-id": ids}))
+            )

@@ -138,7 +138,7 @@ def judge_start(ids: list[str], gateways: list[Gateway]) -> Seen:
     return Seen("ready" if set(states.values()) <= {"available"} else "", text, [by_id.get(key) for key in ids])
 
 
-def judge_end(gateways: list[Gateway]) -> Seen:
+def judge_end(ids: list[str], gateways: list[Gateway]) -> Seen:
     """Whether all of these are gone. A failed one holds nothing any more."""
-    left = [one for one in gateways if one.state not in ("deleted", "failed")]
+    left = [one for one in gateways if one.id in ids and one.state not in ("deleted", "failed")]
     return Seen("" if left else "ready", ", ".join(f"{one.id} {one.state}" for one in left))

@@ -51,7 +51,10 @@ CLUSTER = {"cluster.k8s.amazonaws.com/name": "mistral"}
         # By a security group of the cluster's, such as those of a load balancer that goes.
         ({"Groups": [{"GroupId": "sg-1"}], "Status": "in-use"}, {"sg-1": "why"}, False, False),
         ({"Groups": [{"GroupId": "sg-1"}], "Status": "available"}, {"sg-1": "why"}, False, True),
-        ({"Groups": [{"GroupId": "sg-1"}], "Status": "in-use"}, {"sg-1": "", "sg-2": "why"}, True, None),
+        ({"Groups": [{"GroupId": "sg-1"}], "Status": "in-use"}, {"sg-2": "why"}, True, None),
+        # By one of the deployment's, only if nobody uses it: a Redis may stay.
+        ({"Groups": [{"GroupId": "sg-own"}], "Status": "available"}, {}, False, True),
+        ({"Groups": [{"GroupId": "sg-own"}], "Status": "in-use"}, {}, True, None),
         # Nobody's: it keeps the VPC from being deleted, but nothing proves that it is the cluster's.
         ({"Status": "available"}, {}, True, False),
         ({"Status": "available"}, {}, False, None),
@@ -59,7 +62,8 @@ CLUSTER = {"cluster.k8s.amazonaws.com/name": "mistral"}
     ],
 )
 def test_network_interfaces(interface: dict[str, Any], groups: dict[str, str], ours: bool, expected: Any) -> None:
-    found = marks.judge_interface({"NetworkInterfaceId": "eni-1", **interface}, "mistral", groups, ours)
+    interface = {"NetworkInterfaceId": "eni-1", **interface}
+    found = marks.judge_interface(interface, "mistral", groups, {"sg-own"}, ours)
     assert (found.removable if found else None) == expected
 
 

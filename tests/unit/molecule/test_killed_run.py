@@ -1,0 +1,78 @@
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The scenarios' kill: nothing that the command has started goes on, in whatever session it is."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[3] / "molecule" / "killed_run.py"
+MODULE = runpy.run_path(str(SCRIPT))
+
+
+@pytest.mark.parametrize(
+    ("line", "parsed"),
+    [
+        ("7 (sleep) S 1 7 7 0", (7, "S", 1)),
+        ("8 (a ) (b) R) Z 7 7 7 0", (8, "Z", 7)),
+    ],
+)
+def test_a_name_may_look_like_anything(line: str, parsed: tuple[int, str, int]) -> None:
+    assert MODULE["parse_stat"](line) == parsed
+
+
+def test_tree() -> None:
+    parents = {1: 0, 10: 1, 11: 10, 12: 11, 20: 1, 21: 20}
+    assert MODULE["tree"](10, parents) == {10, 11, 12}
+    assert MODULE["tree"](99, parents) == set()
+
+
+# A worker in a session of its own, with a child that takes no notice of polite signals, as Ansible's modules may.
+COMMAND = """
+trap '' TERM HUP
+setsid sh -c 'trap "" TERM HUP; sleep 300 & echo $! $$; wait' &
+wait
+"""
+
+
+def test_everything_dies_and_nothing_else() -> None:
+    bystander = subprocess.Popen(["sleep", "300"])
+    root = subprocess.Popen(["sh", "-c", COMMAND], stdout=subprocess.PIPE, text=True)
+    try:
+        descendants = {int(word) for word in root.stdout.readline().split()}
+        assert {os.getsid(pid) for pid in descendants} != {os.getsid(root.pid)}
+        assert MODULE["kill_tree"](root.pid) >= {root.pid, *descendants}
+        assert not descendants & MODULE["living"]().keys()
+        assert root.wait() == -signal.SIGKILL
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+        root.stdout.close()
+
+
+PLAY = r"printf 'TASK [a]\nok\nTASK [b]\nTASK [c]\n'; "
+
+
+@pytest.mark.parametrize(
+    ("options", "command", "code", "said"),
+    [
+        (["--count=2"], PLAY + "sleep 300", 0, r"killed 0 s after: TASK [b]"),
+        (["--at=^ok"], PLAY + "sleep 300", 0, r"after: ok"),
+        (["--count=4"], PLAY, 2, "match 4 of"),
+        (["--count=4"], PLAY + "exit 3", 1, "ended with 3"),
+    ],
+)
+def test_where_it_is_killed(options: list[str], command: str, code: int, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), *options, "sh", "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, said in done.stdout) == (code, True), done.stdout
