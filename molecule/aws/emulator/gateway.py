@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import threading
 import time
 import traceback
@@ -110,5 +111,8 @@ class Gateway:
 
 
 def _error_of(response: Response) -> str:
-    """The beginning of an error's body, enough to tell it."""
+    """The code of ministack's error, or the beginning of what it said."""
+    code = re.search(rb"<Code>([^<]+)</Code>", response.body)
+    if code:
+        return code[1].decode()
     return response.headers.get("x-amzn-errortype", "") or response.body.decode(errors="replace")[:300]

@@ -34,7 +34,6 @@ LISTINGS: dict[str, tuple[str, str, dict[str, t.Any], str, str]] = {
     ),
     "event rule": ("events", "list_rules", {}, "Rules", "Name"),
     "instance profile": ("iam", "list_instance_profiles", {}, "InstanceProfiles", "InstanceProfileName"),
-    "key alias": ("kms", "list_aliases", {}, "Aliases", "AliasName"),
     "load balancer": ("elbv2", "describe_load_balancers", {}, "LoadBalancers", "LoadBalancerName"),
     "log group": ("logs", "describe_log_groups", {}, "logGroups", "logGroupName"),
     "policy": ("iam", "list_policies", {"Scope": "Local"}, "Policies", "PolicyName"),
@@ -68,13 +67,18 @@ def take(world: World, region: str) -> dict[str, list[str]]:
     for kind, (service, operation, params, items, member) in LISTINGS.items():
         listed = call.ask(service, operation, **params).get(items, [])
         found[kind] = [item[member] if member else item for item in listed]
-    found["key"] = [
-        item["KeyId"]
-        for item in call.ask("kms", "list_keys")["Keys"]
-        if call.ask("kms", "describe_key", KeyId=item["KeyId"])["KeyMetadata"]["KeyState"] != "PendingDeletion"
-    ]
+    found["key"] = _living_keys(call)
+    aliases = call.ask("kms", "list_aliases")["Aliases"]
+    found["key alias"] = [item["AliasName"] for item in aliases if item.get("TargetKeyId") in found["key"]]
     kept = {kind: [name for name in names if not name.startswith(AWS_OWN)] for kind, names in found.items()}
     return {kind: sorted(names) for kind, names in kept.items() if names}
+
+
+def _living_keys(call: Call) -> list[str]:
+    """KMS keys that are not waiting for their deletion, which AWS makes last a week at least."""
+    names = [item["KeyId"] for item in call.ask("kms", "list_keys")["Keys"]]
+    states = {name: call.ask("kms", "describe_key", KeyId=name)["KeyMetadata"]["KeyState"] for name in names}
+    return [name for name, state in states.items() if state != "PendingDeletion"]
 
 
 def _default(operation: str, item: dict[str, t.Any], call: Call) -> bool:

@@ -21,6 +21,8 @@ class TokenFiles:
         self._folder = folder
         self._hook = hook
         folder.mkdir(mode=0o700, exist_ok=True)
+        for old in folder.glob("*.json"):
+            old.unlink()
 
     def changed(self, group: str, tokens: list[str]) -> None:
         """Write C({"replication_group": ..., "tokens": [...]}) and run the hook with the file's path."""
