@@ -158,6 +158,7 @@ def test_without_auth_no_token_is_looked_up(render: Render) -> None:
             "v2",
         ),
         ({"elasticache_redis_auth_version": "3"}, "3"),
+        (USERS | {"elasticache_redis_auth_version": "3"}, ""),
     ],
 )
 def test_version_of_the_token(render: Render, change: dict[str, Any], version: str) -> None:
