@@ -47,6 +47,9 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
+    # The clients' settings are in the same environment, and name a profile and an endpoint that are yet to be.
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
     state: Path = args.state.resolve()
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = config.load(args.config)

@@ -65,7 +65,7 @@ def test_a_vpc_keeps_its_zones(render: Render) -> None:
         (given(vpc(), vpc(id="vpc-2")), "More than one VPC has the tag"),
         (
             given(network__namesakes={"vpcs": [{"id": "vpc-9"}]}),
-            "The name mistral is taken by vpc-9, which lacks the tag",
+            "taken by vpc-9, which lacks the tag rayops.serve_ha/deployment=mistral.",
         ),
         (
             given(network_zones=["usw2-az9", "us-west-2a"]),
