@@ -81,6 +81,7 @@ def wait_until(
         if left <= 0:
             raise WaitError(f"Waited {timeout:.0f} s for {goal}; last seen: {seen.text}", seen)
         if seen.text != reported[0] or now - reported[1] >= REPORT_SECONDS:
-            report(f"{goal}: {seen.text} ({now - began:.0f} s of {timeout:.0f} s)")
+            news = seen.text if seen.text != reported[0] else "unchanged"
+            report(f"{goal}: {news} ({now - began:.0f} s of {timeout:.0f} s)")
             reported = (seen.text, now)
         clock.sleep(min(delay, left))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from emulator.wire import AwsError
-from emulator.world import Call, amends
+from emulator.world import Call, amends, answers
 
 Record = dict[str, t.Any]
 
@@ -30,4 +30,16 @@ def describe(call: Call, result: Record) -> Record:
 def describe_versions(call: Call, result: Record) -> Record:
     if not result.get("LaunchTemplateVersions") and call.params.get("Versions"):
         raise AwsError("InvalidLaunchTemplateId.VersionNotFound", "Could not find the launch template version")
-    return result
+    gone = call.store("launch_template_versions").get(call.params.get("LaunchTemplateId"), set())
+    left = [one for one in result.get("LaunchTemplateVersions", []) if str(one["VersionNumber"]) not in gone]
+    return result | {"LaunchTemplateVersions": left}
+
+
+@answers("ec2", "DeleteLaunchTemplateVersions")
+def delete_versions(call: Call) -> Record:
+    """ministack has no such operation: the versions are only hidden, until the template goes."""
+    template = call.params["LaunchTemplateId"]
+    gone = call.store("launch_template_versions").setdefault(template, set())
+    gone.update(call.params["Versions"])
+    deleted = [{"LaunchTemplateId": template, "VersionNumber": int(version)} for version in call.params["Versions"]]
+    return {"SuccessfullyDeletedLaunchTemplateVersions": deleted}

@@ -20,6 +20,7 @@ PARAMETERS: dict[str, tuple[str, str, str, bool]] = {
     "cluster-enabled": ("no", "yes,no", "string", False),
     "databases": ("16", "1-1200000", "integer", True),
     "hash-max-listpack-entries": ("512", "0-", "integer", True),
+    "latency-tracking": ("no", "yes,no", "string", True),
     "lazyfree-lazy-eviction": ("no", "yes,no", "string", True),
     "lazyfree-lazy-expire": ("no", "yes,no", "string", True),
     "maxmemory-policy": ("volatile-lru", POLICIES, "string", True),
