@@ -151,7 +151,7 @@ def argument_spec() -> dict[str, t.Any]:
     }
 
 
-Found = dict[str, dict[str, t.Any] | None]
+Found = dict[str, t.Optional[dict[str, t.Any]]]
 
 
 def ensure_present(module: AnsibleAWSModule, api: PodIdentityApi, found: Found) -> dict[str, t.Any]:

@@ -12,7 +12,7 @@ import time
 import traceback
 import typing as t
 
-from emulator import ec2, eks, elasticache, models, others, reading, writing  # noqa: F401 (they register their operations)
+from emulator import models, reading, writing
 from emulator.faults import Faults
 from emulator.journal import Journal, without_secrets
 from emulator.wire import AwsError, Request, Response

@@ -27,6 +27,11 @@ def options(role: Path) -> dict[str, Any]:
     return load(role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
 
 
+def started(role: Path) -> set[str]:
+    """The third state, of roles that can begin something slow without waiting for it."""
+    return {"started"} if (role / "tasks/started.yml").exists() else set()
+
+
 @each_role
 def test_defaults_are_those_of_the_argument_specs(role: Path) -> None:
     assert load(role / "defaults/main.yml") == {name: option.get("default") for name, option in options(role).items()}
@@ -35,7 +40,7 @@ def test_defaults_are_those_of_the_argument_specs(role: Path) -> None:
 @each_role
 def test_variables_have_the_prefix_of_the_role(role: Path) -> None:
     assert [name for name in options(role) if not name.startswith(f"{role.name}_")] == []
-    assert set(options(role)[f"{role.name}_state"]["choices"]) == {"present", "absent"}
+    assert set(options(role)[f"{role.name}_state"]["choices"]) == {"present", "absent"} | started(role)
 
 
 @each_role

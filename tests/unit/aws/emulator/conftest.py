@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[4] / "molecule" / "aws"))
 
-from emulator import config, gateway, models  # noqa: F401 (the gateway registers all operations)
+from emulator import config, models
 from emulator.timeline import Timeline
 from emulator.wire import AwsError
 from emulator.world import ANSWERS, Call, World
