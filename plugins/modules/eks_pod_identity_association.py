@@ -151,10 +151,9 @@ def argument_spec() -> dict[str, t.Any]:
     }
 
 
-Found = dict[str, t.Optional[dict[str, t.Any]]]
-
-
-def ensure_present(module: AnsibleAWSModule, api: PodIdentityApi, found: Found) -> dict[str, t.Any]:
+def ensure_present(
+    module: AnsibleAWSModule, api: PodIdentityApi, found: dict[str, dict[str, t.Any] | None]
+) -> dict[str, t.Any]:
     params = module.params
     plans = [
         plan_association(option, association, params["tags"], params["purge_tags"])
@@ -176,7 +175,9 @@ def ensure_present(module: AnsibleAWSModule, api: PodIdentityApi, found: Found) 
     }
 
 
-def ensure_absent(module: AnsibleAWSModule, api: PodIdentityApi, found: Found) -> dict[str, t.Any]:
+def ensure_absent(
+    module: AnsibleAWSModule, api: PodIdentityApi, found: dict[str, dict[str, t.Any] | None]
+) -> dict[str, t.Any]:
     there = {name: association for name, association in found.items() if association}
     for name, association in there.items():
         if association.get("ownerArn"):
