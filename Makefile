@@ -47,6 +47,9 @@ molecule: setup ## every molecule scenario
 
 bench: setup ## figures
 	python tests/bench.py
+	molecule create --scenario-name aws
+	python tests/bench_aws.py
+	molecule destroy --scenario-name aws
 
 clean: ## forget the environment of this checkout (the cache stays)
 	rm -rf .venv .collections .ansible

@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Figures of the AWS half, on the stand-ins of the scenario aws: what waiting costs, and what an unchanged run asks of AWS.
+
+The emulated AWS takes its time in one first run and none in the other; the difference is what site.yml waited. It is compared
+with the longest chain of waits that AWS' own times allow: cluster, node group, add-ons one after the other, the replication
+group beside them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+URL = "http://127.0.0.1:4566/_emulator"
+#: A sixth of AWS' times: long against the pause of 10 s between two looks of a wait, as the real ones are.
+SCALE = 1 / 6
+CHAIN = ("cluster_create", "nodegroup_create", "addon_create")
+ARGUMENTS = ["--extra-vars", json.dumps({"head_failure_check_run": "never"})]
+
+
+def emulator(path: str, body: object = None, method: str = "GET") -> dict:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{URL}/{path}", data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.loads(answer.read() or b"{}")
+
+
+def environment() -> dict[str, str]:
+    """What molecule.yml gives the scenario's playbooks."""
+    folders = sorted(Path.home().glob(".ansible/tmp/molecule.*.aws/emulator/ready.json"), key=os.path.getmtime)
+    if not folders:
+        sys.exit("The stand-ins of the scenario aws do not run: molecule create -s aws")
+    folder = folders[-1].parents[1]
+    return os.environ | {
+        "MOLECULE_PROJECT_DIRECTORY": str(PROJECT),
+        "MOLECULE_EPHEMERAL_DIRECTORY": str(folder),
+        "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".collections"),
+        "AWS_ENDPOINT_URL": URL.removesuffix("/_emulator"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "emulator/credentials"),
+        "AWS_PROFILE": "operator",
+    }
+
+
+def playbook(name: str) -> tuple[float, str]:
+    """Run a playbook; returns its seconds and its output."""
+    inventories = [f"--inventory={PROJECT}/inventories/aws", f"--inventory={PROJECT}/molecule/aws/inventory"]
+    start = time.monotonic()
+    result = subprocess.run(
+        ["ansible-playbook", *inventories, f"rayops.serve_ha.{name}", *ARGUMENTS],
+        cwd=PROJECT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        sys.exit(f"{name} failed:\n{result.stdout[-5000:]}")
+    return time.monotonic() - start, result.stdout
+
+
+def main() -> None:
+    settings = emulator("config")
+    chain = sum(settings["seconds"][kind] for kind in CHAIN) * SCALE
+    seconds = {}
+    for scale in (0, SCALE):
+        playbook("teardown")
+        emulator("config", {"scale": scale}, "POST")
+        seconds[scale], _output = playbook("site")
+        print(f"site.yml, first run, AWS' times x {scale:.2f}: {seconds[scale]:.0f} s", flush=True)
+    waited = seconds[SCALE] - seconds[0]
+    print(f"of these waited: {waited:.0f} s, {waited / chain:.2f} x the longest chain of {chain:.0f} s; aim: 1.15 x")
+
+    emulator("calls", method="DELETE")
+    again, output = playbook("site")
+    calls = emulator("calls")["total"]
+    resources = sum(map(len, emulator("inventory").values()))
+    changed = re.search(r"changed=(\d+)", output).group(1)
+    print(f"site.yml again: changed={changed}, {again:.0f} s, {calls} calls for {resources} resources:", end=" ")
+    print(f"{calls / resources:.1f} a resource; aim: 3")
+    emulator("config", {"scale": settings["scale"]}, "POST")
+
+
+if __name__ == "__main__":
+    main()
