@@ -43,7 +43,6 @@ sanity: setup ## ansible-test sanity, on every supported ansible-core that this 
 molecule: setup ## every molecule scenario
 	molecule test
 	molecule test --scenario-name negative
-	molecule test --scenario-name aws
 
 bench: setup ## figures
 	python tests/bench.py

@@ -27,6 +27,8 @@ DELETIONS = {
 @amends("ec2", *DELETIONS)
 def forget(call: Call, result: Record) -> Record:
     name = call.params.get(DELETIONS[call.operation])
-    if name:
-        call.ask("ec2", "delete_tags", Resources=[name])
+    query = [{"Name": "resource-id", "Values": [name]}]
+    tags = [{"Key": tag["Key"]} for tag in call.ask("ec2", "describe_tags", Filters=query)["Tags"]] if name else []
+    if tags:
+        call.ask("ec2", "delete_tags", Resources=[name], Tags=tags)
     return result
