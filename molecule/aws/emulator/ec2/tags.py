@@ -24,11 +24,17 @@ DELETIONS = {
 }
 
 
-@amends("ec2", *DELETIONS)
-def forget(call: Call, result: Record) -> Record:
-    name = call.params.get(DELETIONS[call.operation])
+def forget(call: Call, name: str) -> None:
+    """Take all tags off a resource that is gone."""
     query = [{"Name": "resource-id", "Values": [name]}]
-    tags = [{"Key": tag["Key"]} for tag in call.ask("ec2", "describe_tags", Filters=query)["Tags"]] if name else []
+    tags = [{"Key": tag["Key"]} for tag in call.ask("ec2", "describe_tags", Filters=query)["Tags"]]
     if tags:
         call.ask("ec2", "delete_tags", Resources=[name], Tags=tags)
+
+
+@amends("ec2", *DELETIONS)
+def forget_deleted(call: Call, result: Record) -> Record:
+    name = call.params.get(DELETIONS[call.operation])
+    if name:
+        forget(call, name)
     return result

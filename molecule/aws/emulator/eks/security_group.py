@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 
 from emulator.ec2.filters import select
+from emulator.ec2.tags import forget
 from emulator.world import Call
 
 
@@ -44,3 +45,4 @@ def delete(call: Call, group: str) -> None:
     """Delete it if nothing uses it any more; like EKS, leave it behind otherwise."""
     if not select(call, "DescribeNetworkInterfaces", "group-id", group):
         call.found("ec2", "delete_security_group", GroupId=group)
+        forget(call, group)

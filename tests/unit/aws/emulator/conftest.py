@@ -55,6 +55,9 @@ class Backend:
         self.groups.add(GroupName)
         return {"GroupId": GroupName}
 
+    def describe_tags(self, **_params: Any) -> dict[str, Any]:
+        return {"Tags": []}
+
     def delete_security_group(self, GroupId: str) -> dict[str, Any]:
         self.groups.remove(GroupId)
         return {}

@@ -131,8 +131,9 @@ def test_result_of_nothing_has_all_keys(render: Any) -> None:
 
 
 def test_running_is_active_and_reachable(render: Any, tmp_path: Path) -> None:
-    def running(status: str, kubeconfig: Path) -> bool:
-        given = {"eks_cluster__described": {"cluster": CLUSTER | {"status": status}}}
+    def running(status: str, kubeconfig: Path, check: bool = False) -> bool:
+        given = {"eks_cluster__described": {"cluster": CLUSTER | {"status": status}}, "ansible_check_mode": check}
+        given["eks_cluster__access"] = {"changed": True}
         return render("eks_cluster", "eks_cluster__result", eks_cluster_kubeconfig=str(kubeconfig), **given)["running"]
 
     (tmp_path / "there").write_text("")
@@ -140,6 +141,7 @@ def test_running_is_active_and_reachable(render: Any, tmp_path: Path) -> None:
     assert running("UPDATING", tmp_path / "there") is True
     assert running("CREATING", tmp_path / "there") is False
     assert running("ACTIVE", tmp_path / "missing") is False
+    assert running("ACTIVE", tmp_path / "there", check=True) is False, "the access entry is yet to be made"
 
 
 def test_adopted_cluster_is_only_looked_at(render: Any) -> None:
