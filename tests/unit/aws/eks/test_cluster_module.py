@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.rayops.serve_ha.plugins.modules import eks_cluster
+from ansible_collections.rayops.serve_ha.plugins.modules import eks_cluster, eks_cluster_info
 
 from ..conftest import FakeClock, aws_error
 from .fake_eks import FakeEks
@@ -252,3 +252,17 @@ def test_a_cluster_that_vanishes_in_the_wait(eks: FakeEks, run: Run) -> None:
     gone = aws_error("ResourceNotFoundException", "gone")
     eks.errors["describe_cluster"] = [None, None, gone]
     assert "it is gone" in run(CREATE)["msg"]
+
+
+@pytest.mark.parametrize("status", ["CREATING", "ACTIVE", "FAILED"])
+def test_info_describes_it_in_any_state(eks: FakeEks, run: Run, run_aws_module: Run, status: str) -> None:
+    run(CREATE)
+    eks.clusters["mistral"]["status"] = status
+    result = run_aws_module(eks_cluster_info, {"eks": eks}, {"name": "mistral"})
+    assert [(one["name"], one["status"], one["tags"]) for one in result["clusters"]] == [
+        ("mistral", status, CREATE["tags"])
+    ]
+
+
+def test_info_of_none_is_empty(eks: FakeEks, run_aws_module: Run) -> None:
+    assert run_aws_module(eks_cluster_info, {"eks": eks}, {"name": "mistral"})["clusters"] == []

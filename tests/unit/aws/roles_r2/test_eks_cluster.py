@@ -150,3 +150,20 @@ def test_adopted_cluster_is_only_looked_at(render: Any) -> None:
     assert result["node_role_arn"] == result["core_node_group"] == ""
     given = {"eks_cluster_node_security_group_id": "sg-own"}
     assert render("eks_cluster", "eks_cluster__node_group_id", eks_cluster_adopt=True, **FOUND, **given) == "sg-own"
+
+
+@pytest.mark.parametrize(("list_name", "exists"), [("owned", True), ("foreign", False), ("missing", False)])
+def test_only_a_cluster_of_this_deployment_is_looked_into(render: Any, list_name: str, exists: bool) -> None:
+    names = {
+        "owned": [],
+        "foreign": [],
+        "missing": [],
+        list_name: [{"type": "eks:cluster", "name": "mistral", "arn": ""}],
+    }
+    assert render("eks_cluster", "eks_cluster__exists", eks_cluster__names=names) is exists
+
+
+def test_a_cluster_that_was_only_looked_for_is_found(render: Any) -> None:
+    looked = {"eks_cluster__looked": {"clusters": [CLUSTER]}}
+    assert render("eks_cluster", "eks_cluster__found", **looked) == CLUSTER
+    assert render("eks_cluster", "eks_cluster__found", eks_cluster__looked={"clusters": []}) == {}
