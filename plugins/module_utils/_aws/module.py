@@ -43,24 +43,25 @@ WAIT_OPTIONS = {
 }
 
 
+def _backoff(more_codes: t.Sequence[str] = ()) -> t.Any:
+    return AWSRetry.jittered_backoff(
+        retries=8, delay=1, max_delay=20, catch_extra_error_codes=[*TRANSIENT_CODES, *more_codes]
+    )
+
+
 def make_client(module: AnsibleAWSModule, service: str, more_codes: t.Sequence[str] = ()) -> t.Any:
     """A boto3 client whose calls take C(aws_retry=True): up to 8 retries, 1 to 20 s apart, of transient errors.
 
     C(more_codes) are codes that pass by themselves in this module's order of calls, e.g. what was made a moment ago and is
     not known everywhere yet.
     """
-    return module.client(
-        service,
-        retry_decorator=AWSRetry.jittered_backoff(
-            retries=8, delay=1, max_delay=20, catch_extra_error_codes=[*TRANSIENT_CODES, *more_codes]
-        ),
-    )
+    return module.client(service, retry_decorator=_backoff(more_codes))
 
 
 def paginate(client: t.Any, operation: str, key: str, **query: t.Any) -> list[t.Any]:
     """All items under C(key) of all pages of C(operation), e.g. C(list_access_entries); transient errors are retried."""
 
-    @AWSRetry.jittered_backoff(retries=8, delay=1, max_delay=20, catch_extra_error_codes=TRANSIENT_CODES)
+    @_backoff()
     def pages() -> list[t.Any]:
         return client.get_paginator(operation).paginate(**query).build_full_result().get(key, [])
 

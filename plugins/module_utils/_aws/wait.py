@@ -9,22 +9,13 @@ This is a private module util: it may change in any release.
 
 from __future__ import annotations
 
-import time
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.rayops.serve_ha.plugins.module_utils._clock import Clock
+
 #: The longest silence towards the user.
 REPORT_SECONDS = 15.0
-
-
-class Clock:
-    """Monotonic seconds; tests have their own."""
-
-    def now(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ All I/O is the caller's: a reader (C(cluster.RayServiceReader) or a script of an
 
 from __future__ import annotations
 
-import time
 import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ansible_collections.rayops.serve_ha.plugins.module_utils._clock import Clock
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import pods as pod_rules
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import Answer, ApiFailure, is_passing
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.readiness import (
@@ -48,16 +48,6 @@ class Reader(t.Protocol):
     def warnings(self) -> list[str]: ...
 
     def get(self, path: str) -> Answer: ...
-
-
-class Clock:
-    """Monotonic seconds; tests have their own."""
-
-    def now(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
 
 
 @dataclass
