@@ -55,10 +55,14 @@ options:
         description: Its name. For C(kms:alias) with or without C(alias/), and it is the key's tags that count.
         type: str
         required: true
-  wait_timeout:
+  wait:
     description:
-      - Longest wait, in seconds, for the tags of a replication group that is being created, changed or deleted. ElastiCache does not
-        tell them until it is done.
+      - ElastiCache does not tell the tags of a replication group that is being created, changed or deleted.
+      - With V(true) they are awaited, with V(false) the group is returned in RV(unknown).
+    type: bool
+    default: true
+  wait_timeout:
+    description: Longest wait for tags, in seconds.
     type: int
     default: 2400
   wait_delay:
@@ -119,6 +123,12 @@ missing:
   type: list
   elements: dict
   contains: *resource
+unknown:
+  description: Exist, and AWS does not tell their tags at present; only with O(wait=false).
+  returned: success
+  type: list
+  elements: dict
+  contains: *resource
 foreign_text:
   description: One line that names what is foreign, for messages; empty if nothing is.
   returned: success
@@ -144,6 +154,7 @@ def argument_spec() -> dict[str, t.Any]:
     return {
         "tags": {"type": "dict", "required": True},
         "resources": {"type": "list", "elements": "dict", "required": True, "options": resource},
+        "wait": {"type": "bool", "default": True},
         "wait_timeout": {"type": "int", "default": 2400},
         "wait_delay": {"type": "int", "default": 10},
     }
@@ -152,17 +163,16 @@ def argument_spec() -> dict[str, t.Any]:
 def look(clients: ownership.Clients, params: dict[str, t.Any]) -> dict[str, t.Any]:
     tags = {key: str(value) for key, value in params["tags"].items()}
     looked = ownership.look(clients, params["resources"], tags)
-    unknown = looked.pop("unknown")
-    if unknown:
+    if looked["unknown"] and params["wait"]:
+        unknown = looked.pop("unknown")
 
         def once_more() -> Seen:
             again = ownership.look(clients, unknown, tags)
-            still = again.pop("unknown")
-            return Seen("" if still else "ready", "not told yet", again)
+            return Seen("" if again["unknown"] else "ready", "not told yet", again)
 
         goal = f"the tags of {ownership.name_all(unknown)}"
         later = wait_until(goal, once_more, params["wait_timeout"], params["wait_delay"], report=_progress.report)
-        looked = {place: looked[place] + later[place] for place in looked}
+        looked = {place: looked.get(place, []) + later[place] for place in later}
     return {"changed": False, **looked, "foreign_text": ownership.foreign_text(looked["foreign"], tags)}
 
 

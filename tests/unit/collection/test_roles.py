@@ -27,9 +27,9 @@ def options(role: Path) -> dict[str, Any]:
     return load(role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
 
 
-def started(role: Path) -> set[str]:
-    """The third state, of roles that can begin something slow without waiting for it."""
-    return {"started"} if (role / "tasks/started.yml").exists() else set()
+def begun(role: Path) -> set[str]:
+    """The further states of roles that can begin something slow without waiting for it."""
+    return {state for state in ("started", "removing") if (role / f"tasks/{state}.yml").exists()}
 
 
 @each_role
@@ -40,7 +40,7 @@ def test_defaults_are_those_of_the_argument_specs(role: Path) -> None:
 @each_role
 def test_variables_have_the_prefix_of_the_role(role: Path) -> None:
     assert [name for name in options(role) if not name.startswith(f"{role.name}_")] == []
-    assert set(options(role)[f"{role.name}_state"]["choices"]) == {"present", "absent"} | started(role)
+    assert set(options(role)[f"{role.name}_state"]["choices"]) == {"present", "absent"} | begun(role)
 
 
 @each_role

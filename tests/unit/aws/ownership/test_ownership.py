@@ -223,6 +223,17 @@ def test_a_replication_group_under_way_is_waited_for(run_aws_module: Run, clock:
     assert len(services["iam"].calls) == 1
 
 
+def test_a_replication_group_under_way_is_unknown_where_nobody_waits(run_aws_module: Run, clock: Any) -> None:
+    services = account(mistral=TAGS)
+    services["elasticache"].errors["list_tags_for_resource"] = ["InvalidReplicationGroupStateFault"]
+    wanted = resources("mistral", "iam:role", "elasticache:replicationgroup")
+    result = run_aws_module(aws_ownership_info, services, {"tags": TAGS, "resources": wanted, "wait": False})
+    assert [one["type"] for one in result["owned"]] == ["iam:role"]
+    assert [one["type"] for one in result["unknown"]] == ["elasticache:replicationgroup"]
+    assert result["foreign_text"] == ""
+    assert clock.seconds == 0
+
+
 def test_a_replication_group_whose_tags_stay_unknown_fails(run_aws_module: Run) -> None:
     services = account(mistral=TAGS)
     services["elasticache"].errors["list_tags_for_resource"] = ["InvalidReplicationGroupStateFault"] * 99
