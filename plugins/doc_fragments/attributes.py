@@ -20,6 +20,18 @@ attributes:
       - This assumes that the system controlled/queried by the module has not changed in a relevant way.
 """
 
+    # For the modules that foresee in check mode what they do, show it in diff mode, and do it once
+    FULL = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+"""
+
     # For the modules that only read
     INFO_MODULE = r"""
 options: {}

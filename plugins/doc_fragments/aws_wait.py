@@ -21,3 +21,22 @@ options:
     type: int
     default: 10
 """
+
+    # The wait for the groups that a replication group of ElastiCache uses
+    CACHE_GROUP = r"""
+options:
+  wait:
+    description:
+      - With O(state=absent), go on trying while AWS says that the group is in use. It does so for some time after the last
+        replication group that used it is gone.
+    type: bool
+    default: true
+  wait_timeout:
+    description: For how many seconds.
+    type: int
+    default: 180
+  wait_delay:
+    description: Seconds between two tries.
+    type: int
+    default: 10
+"""

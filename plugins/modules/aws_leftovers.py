@@ -21,20 +21,11 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - rayops.serve_ha.attributes
+  - rayops.serve_ha.attributes.full
   - rayops.serve_ha.attributes.action_group_aws
   - rayops.serve_ha.attributes.progress
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
+  - rayops.serve_ha.aws_resources
 options:
-  tags:
-    description: Tags that all of the deployment's resources carry; at least one.
-    type: dict
-    required: true
   cluster_name:
     description:
       - Name of the EKS cluster, which is in the marks that its controllers leave. Empty to look at nothing that is the cluster's.
@@ -49,31 +40,7 @@ options:
     default: ""
   resources:
     description: Resources that are looked up by name too, as IAM is not searched by tags; those with O(tags) are leftovers.
-    type: list
-    elements: dict
     default: []
-    suboptions:
-      type:
-        description: Its type, as in M(rayops.serve_ha.aws_ownership_info).
-        type: str
-        required: true
-        choices:
-          - ec2:launch-template
-          - eks:cluster
-          - elasticache:parametergroup
-          - elasticache:replicationgroup
-          - elasticache:subnetgroup
-          - events:rule
-          - iam:policy
-          - iam:role
-          - kms:alias
-          - logs:log-group
-          - secretsmanager:secret
-          - sqs:queue
-      name:
-        description: Its name.
-        type: str
-        required: true
   kinds:
     description:
       - What to look for. All of them, if it is not given.
@@ -192,25 +159,19 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils import _progress
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws import ownership
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.leftovers.listing import KINDS, Scope
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.leftovers.sweep import Sweep
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client, wait_options
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.wait import WaitError
 
 
 def argument_spec() -> dict[str, t.Any]:
-    resource = {
-        "type": {"type": "str", "required": True, "choices": sorted(ownership.KINDS)},
-        "name": {"type": "str", "required": True},
-    }
     return {
+        **wait_options(900),
         "tags": {"type": "dict", "required": True},
         "cluster_name": {"type": "str", "default": ""},
         "vpc_id": {"type": "str", "default": ""},
-        "resources": {"type": "list", "elements": "dict", "default": [], "options": resource},
+        "resources": {"type": "list", "elements": "dict", "default": [], "options": ownership.RESOURCE_SPEC},
         "kinds": {"type": "list", "elements": "str", "choices": list(KINDS)},
         "state": {"type": "str", "choices": ["absent", "listed"], "default": "listed"},
-        "wait": {"type": "bool", "default": True},
-        "wait_timeout": {"type": "int", "default": 900},
-        "wait_delay": {"type": "int", "default": 10},
     }
 
 

@@ -23,38 +23,11 @@ extends_documentation_fragment:
   - rayops.serve_ha.attributes.info_module
   - rayops.serve_ha.attributes.action_group_aws
   - rayops.serve_ha.attributes.progress
+  - rayops.serve_ha.aws_resources
 options:
-  tags:
-    description: Tags that all of the deployment's resources carry; at least one.
-    type: dict
-    required: true
   resources:
     description: What to look up.
-    type: list
-    elements: dict
     required: true
-    suboptions:
-      type:
-        description: Its type.
-        type: str
-        required: true
-        choices:
-          - ec2:launch-template
-          - eks:cluster
-          - elasticache:parametergroup
-          - elasticache:replicationgroup
-          - elasticache:subnetgroup
-          - events:rule
-          - iam:policy
-          - iam:role
-          - kms:alias
-          - logs:log-group
-          - secretsmanager:secret
-          - sqs:queue
-      name:
-        description: Its name. For C(kms:alias) with or without C(alias/), and it is the key's tags that count.
-        type: str
-        required: true
   wait:
     description:
       - ElastiCache does not tell the tags of a replication group that is being created, changed or deleted.
@@ -142,21 +115,15 @@ import typing as t
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.rayops.serve_ha.plugins.module_utils import _progress
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws import ownership
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client, wait_options
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.wait import Seen, wait_until
 
 
 def argument_spec() -> dict[str, t.Any]:
-    resource = {
-        "type": {"type": "str", "required": True, "choices": sorted(ownership.KINDS)},
-        "name": {"type": "str", "required": True},
-    }
     return {
+        **wait_options(2400),
         "tags": {"type": "dict", "required": True},
-        "resources": {"type": "list", "elements": "dict", "required": True, "options": resource},
-        "wait": {"type": "bool", "default": True},
-        "wait_timeout": {"type": "int", "default": 2400},
-        "wait_delay": {"type": "int", "default": 10},
+        "resources": {"type": "list", "elements": "dict", "required": True, "options": ownership.RESOURCE_SPEC},
     }
 
 

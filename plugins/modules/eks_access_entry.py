@@ -20,14 +20,8 @@ extends_documentation_fragment:
   - amazon.aws.tags
   - amazon.aws.boto3
   - rayops.serve_ha.attributes
+  - rayops.serve_ha.attributes.full
   - rayops.serve_ha.attributes.action_group_aws
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   cluster_name:
     description: Name of the cluster. Its authentication mode has to be V(API) or V(API_AND_CONFIG_MAP).
@@ -168,7 +162,7 @@ import typing as t
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import make_diffs, refuse_repeated
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import refuse_repeated
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.access_entry import (
     AccessApi,
     apply_plan,
@@ -177,7 +171,13 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.access_en
     role_arn_of_caller,
     session_role,
 )
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import error_code, finish, make_client
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.plan import Plan, carry_out
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import (
+    error_code,
+    finish,
+    make_client,
+    resource_options,
+)
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 
 
@@ -199,12 +199,10 @@ def argument_spec() -> dict[str, t.Any]:
         "tags": {"type": "dict"},
     }
     return {
+        **resource_options(),
         "cluster_name": {"type": "str", "required": True},
         "access_entries": {"type": "list", "elements": "dict", "required": True, "options": entry},
         "purge_access_policies": {"type": "bool", "default": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "tags": {"type": "dict", "aliases": ["resource_tags"]},
-        "purge_tags": {"type": "bool", "default": True},
     }
 
 
@@ -230,28 +228,14 @@ def ensure_present(module: AnsibleAWSModule, api: AccessApi, options: list[dict[
     for option in options:
         tags = params["tags"] if option["tags"] is None else (params["tags"] or {}) | option["tags"]
         plans.append(plan_entry(api, option, params["purge_access_policies"], tags, params["purge_tags"]))
-    if not module.check_mode:
-        for plan in plans:
-            if plan.changed:
-                apply_plan(api, plan)
-    return {
-        "changed": any(plan.changed for plan in plans),
-        "diff": make_diffs({plan.arn: (plan.now, plan.then) for plan in plans}),
-        "access_entries": [entry_result(plan) for plan in plans],
-    }
+    done = carry_out(plans, lambda plan: apply_plan(api, plan), module.check_mode)
+    return done | {"access_entries": [entry_result(plan) for plan in plans]}
 
 
 def ensure_absent(module: AnsibleAWSModule, api: AccessApi, options: list[dict[str, t.Any]]) -> dict[str, t.Any]:
     found = {option["principal_arn"]: api.describe(option["principal_arn"]) for option in options}
-    there = {arn: {"type": entry.get("type")} for arn, entry in found.items() if entry}
-    if not module.check_mode:
-        for arn in there:
-            api.delete(arn)
-    return {
-        "changed": bool(there),
-        "diff": make_diffs({arn: (entry, {}) for arn, entry in there.items()}),
-        "access_entries": [],
-    }
+    plans = [Plan(arn, entry, {"type": entry.get("type")}, {}) for arn, entry in found.items() if entry]
+    return carry_out(plans, lambda plan: api.delete(plan.name), module.check_mode) | {"access_entries": []}
 
 
 def ensure(module: AnsibleAWSModule) -> dict[str, t.Any]:

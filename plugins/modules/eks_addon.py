@@ -23,18 +23,14 @@ extends_documentation_fragment:
   - amazon.aws.tags
   - amazon.aws.boto3
   - rayops.serve_ha.attributes
+  - rayops.serve_ha.attributes.full
   - rayops.serve_ha.attributes.action_group_aws
   - rayops.serve_ha.attributes.progress
   - rayops.serve_ha.aws_wait
 attributes:
   check_mode:
-    support: full
     details:
       - Does not wait. What is under way is compared as AWS describes it now.
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   cluster_name:
     description: Name of the cluster.
@@ -215,7 +211,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.addon_run
     Settings,
     settle,
 )
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import WAIT_OPTIONS, finish, make_client
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client, resource_options
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 
 
@@ -233,14 +229,11 @@ def argument_spec() -> dict[str, t.Any]:
         "pod_identity_associations": {"type": "list", "elements": "dict", "options": association},
         "preserve": {"type": "bool", "default": False},
     }
-    return WAIT_OPTIONS | {
+    return {
+        **resource_options(wait_timeout=900),
         "cluster_name": {"type": "str", "required": True},
         "addons": {"type": "list", "elements": "dict", "required": True, "options": addon},
         "kubernetes_version": {"type": "str"},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "tags": {"type": "dict", "aliases": ["resource_tags"]},
-        "purge_tags": {"type": "bool", "default": True},
-        "wait_timeout": {"type": "int", "default": 900},
     }
 
 

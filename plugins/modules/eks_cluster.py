@@ -21,18 +21,14 @@ extends_documentation_fragment:
   - amazon.aws.tags
   - amazon.aws.boto3
   - rayops.serve_ha.attributes
+  - rayops.serve_ha.attributes.full
   - rayops.serve_ha.attributes.action_group_aws
   - rayops.serve_ha.attributes.progress
   - rayops.serve_ha.aws_wait
 attributes:
   check_mode:
-    support: full
     details:
       - Does not wait. What is under way is compared as AWS describes it now.
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   name:
     description: Name of the cluster.
@@ -304,18 +300,14 @@ cluster:
 import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.cluster import CLUSTER, desired
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.cluster import CLUSTER
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.common import EksErrors
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.lifecycle import (
-    Resource,
-    ensure_absent,
-    ensure_present,
-)
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.lifecycle import Resource, ensure
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import (
-    WAIT_OPTIONS,
     finish,
     make_client,
     paginate,
+    resource_options,
 )
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 
@@ -339,9 +331,9 @@ def argument_spec() -> dict[str, t.Any]:
         "provider": {"type": "dict", "required": True, "options": key},
     }
     network = {"service_ipv4_cidr": {"type": "str"}, "ip_family": {"type": "str"}}
-    return WAIT_OPTIONS | {
+    return {
+        **resource_options(wait_timeout=1800),
         "name": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "version": {"type": "str"},
         "role_arn": {"type": "str"},
         "resources_vpc_config": {"type": "dict", "options": vpc},
@@ -353,9 +345,6 @@ def argument_spec() -> dict[str, t.Any]:
         "zonal_shift_config": {"type": "dict", "options": {"enabled": {"type": "bool"}}},
         "deletion_protection": {"type": "bool"},
         "bootstrap_self_managed_addons": {"type": "bool"},
-        "tags": {"type": "dict", "aliases": ["resource_tags"]},
-        "purge_tags": {"type": "bool", "default": True},
-        "wait_timeout": {"type": "int", "default": 1800},
     }
 
 
@@ -375,12 +364,7 @@ def main() -> None:
         groups = node_groups(client, params["name"])
         return f"it still has the node groups {', '.join(sorted(groups))}; delete them first" if groups else ""
 
-    def ensure() -> dict[str, t.Any]:
-        if params["state"] == "absent":
-            return ensure_absent(cluster, module.check_mode, blocked)
-        return ensure_present(cluster, desired(params), params["tags"], params["purge_tags"], module.check_mode)
-
-    finish(module, ensure)
+    finish(module, lambda: ensure(cluster, module.check_mode, blocked))
 
 
 if __name__ == "__main__":

@@ -21,18 +21,14 @@ extends_documentation_fragment:
   - amazon.aws.tags
   - amazon.aws.boto3
   - rayops.serve_ha.attributes
+  - rayops.serve_ha.attributes.full
   - rayops.serve_ha.attributes.action_group_aws
   - rayops.serve_ha.attributes.progress
   - rayops.serve_ha.aws_wait
 attributes:
   check_mode:
-    support: full
     details:
       - Does not wait. What is under way is compared as AWS describes it now.
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   cluster_name:
     description: Name of the cluster.
@@ -299,13 +295,9 @@ nodegroup:
 import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.lifecycle import (
-    Resource,
-    ensure_absent,
-    ensure_present,
-)
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.nodegroup import desired, nodegroup_kind
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import WAIT_OPTIONS, finish, make_client
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.lifecycle import Resource, ensure
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.nodegroup import nodegroup_kind
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client, resource_options
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 
 
@@ -320,10 +312,10 @@ def argument_spec() -> dict[str, t.Any]:
     update = {"max_unavailable": {"type": "int"}, "max_unavailable_percentage": {"type": "int"}}
     template = {name: {"type": "str"} for name in ("id", "name", "version")}
     remote = {"ec2_ssh_key": {"type": "str", "no_log": False}, "source_security_groups": strings}
-    return WAIT_OPTIONS | {
+    return {
+        **resource_options(wait_timeout=1200),
         "cluster_name": {"type": "str", "required": True},
         "nodegroup_name": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "node_role": {"type": "str"},
         "subnets": strings,
         "instance_types": strings,
@@ -340,9 +332,6 @@ def argument_spec() -> dict[str, t.Any]:
         "force": {"type": "bool", "default": False},
         "node_repair_config": {"type": "dict", "options": {"enabled": {"type": "bool"}}},
         "remote_access": {"type": "dict", "options": remote},
-        "tags": {"type": "dict", "aliases": ["resource_tags"]},
-        "purge_tags": {"type": "bool", "default": True},
-        "wait_timeout": {"type": "int", "default": 1200},
     }
 
 
@@ -359,13 +348,7 @@ def main() -> None:
         params,
         report,
     )
-
-    def ensure() -> dict[str, t.Any]:
-        if params["state"] == "absent":
-            return ensure_absent(nodegroup, module.check_mode)
-        return ensure_present(nodegroup, desired(params), params["tags"], params["purge_tags"], module.check_mode)
-
-    finish(module, ensure)
+    finish(module, lambda: ensure(nodegroup, module.check_mode))
 
 
 if __name__ == "__main__":

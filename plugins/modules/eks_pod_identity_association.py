@@ -20,14 +20,8 @@ extends_documentation_fragment:
   - amazon.aws.tags
   - amazon.aws.boto3
   - rayops.serve_ha.attributes
+  - rayops.serve_ha.attributes.full
   - rayops.serve_ha.attributes.action_group_aws
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   cluster_name:
     description: Name of the cluster.
@@ -120,17 +114,18 @@ import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import make_diffs, refuse_repeated
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import refuse_repeated
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.plan import Plan, carry_out
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.pod_identity import (
     PodIdentityApi,
     apply_plan,
     association_result,
     association_values,
     label,
-    owned,
     plan_association,
+    refuse_owned,
 )
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client, resource_options
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 
 
@@ -143,11 +138,9 @@ def argument_spec() -> dict[str, t.Any]:
         "disable_session_tags": {"type": "bool"},
     }
     return {
+        **resource_options(),
         "cluster_name": {"type": "str", "required": True},
         "associations": {"type": "list", "elements": "dict", "required": True, "options": association},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "tags": {"type": "dict", "aliases": ["resource_tags"]},
-        "purge_tags": {"type": "bool", "default": True},
     }
 
 
@@ -161,18 +154,12 @@ def ensure_present(
     ]
     if not module.check_mode:
         for plan in plans:
-            if plan.association is None and "role_arn" not in plan.then:
+            if plan.resource is None and "role_arn" not in plan.then:
                 raise AnsibleAWSError(
                     message=f"The pod identity association of {plan.name} does not exist: give role_arn"
                 )
-        for plan in plans:
-            if plan.changed:
-                apply_plan(api, plan)
-    return {
-        "changed": any(plan.changed for plan in plans),
-        "diff": make_diffs({plan.name: (plan.now, plan.then) for plan in plans}),
-        "associations": [association_result(plan) for plan in plans],
-    }
+    done = carry_out(plans, lambda plan: apply_plan(api, plan), module.check_mode)
+    return done | {"associations": [association_result(plan) for plan in plans]}
 
 
 def ensure_absent(
@@ -180,13 +167,10 @@ def ensure_absent(
 ) -> dict[str, t.Any]:
     there = {name: association for name, association in found.items() if association}
     for name, association in there.items():
-        if association.get("ownerArn"):
-            raise owned(name, association)
-    if not module.check_mode:
-        for name, association in there.items():
-            api.delete(name, association["associationId"])
-    diff = make_diffs({name: (association_values(association), {}) for name, association in there.items()})
-    return {"changed": bool(there), "diff": diff, "associations": []}
+        refuse_owned(name, association)
+    plans = [Plan(name, association, association_values(association), {}) for name, association in there.items()]
+    done = carry_out(plans, lambda plan: api.delete(plan.name, there[plan.name]["associationId"]), module.check_mode)
+    return done | {"associations": []}
 
 
 def ensure(module: AnsibleAWSModule) -> dict[str, t.Any]:

@@ -20,17 +20,14 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - amazon.aws.tags
   - rayops.serve_ha.attributes
+  - rayops.serve_ha.attributes.full
   - rayops.serve_ha.attributes.action_group_aws
   - rayops.serve_ha.attributes.progress
+  - rayops.serve_ha.aws_wait.cache_group
 attributes:
   check_mode:
-    support: full
     details:
       - Of a group that would be created the parameters are not checked, as AWS shows them only of an existing one.
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   cache_parameter_group_name:
     description: Name of the parameter group. AWS keeps it in lower case.
@@ -58,20 +55,6 @@ options:
       - Only looked at with O(parameters).
     type: bool
     default: true
-  wait:
-    description:
-      - With O(state=absent), go on trying while AWS says that the group is in use. It does so for some time after the last
-        replication group that used it is gone.
-    type: bool
-    default: true
-  wait_timeout:
-    description: For how many seconds.
-    type: int
-    default: 180
-  wait_delay:
-    description: Seconds between two tries.
-    type: int
-    default: 10
 seealso:
   - module: rayops.serve_ha.elasticache_replication_group
 """
@@ -110,22 +93,18 @@ import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.elasticache.parameter_group import ParameterGroup
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import WAIT_OPTIONS, finish, make_client
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client, resource_options
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 
 
 def argument_spec() -> dict[str, t.Any]:
     return {
+        **resource_options(wait_timeout=180),
         "cache_parameter_group_name": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "cache_parameter_group_family": {"type": "str"},
         "description": {"type": "str"},
         "parameters": {"type": "dict"},
         "purge_parameters": {"type": "bool", "default": True},
-        "tags": {"type": "dict", "aliases": ["resource_tags"]},
-        "purge_tags": {"type": "bool", "default": True},
-        **WAIT_OPTIONS,
-        "wait_timeout": {"type": "int", "default": 180},
     }
 
 

@@ -23,18 +23,14 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - amazon.aws.tags
   - rayops.serve_ha.attributes
+  - rayops.serve_ha.attributes.full
   - rayops.serve_ha.attributes.action_group_aws
   - rayops.serve_ha.attributes.progress
   - rayops.serve_ha.aws_wait
 attributes:
-  check_mode:
-    support: full
   diff_mode:
-    support: full
     details:
       - C(transit_encryption) in the diff is V(off), V(preferred) or V(required). Secrets are not in it.
-  idempotent:
-    support: full
 options:
   replication_group_id:
     description: Name of the replication group. AWS keeps it in lower case.
@@ -309,7 +305,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.elasticache.replication_group import (
     ReplicationGroup,
 )
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import WAIT_OPTIONS, finish, make_client
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client, resource_options
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 
 
@@ -331,8 +327,8 @@ def log_delivery_spec() -> dict[str, t.Any]:
 
 def argument_spec() -> dict[str, t.Any]:
     return {
+        **resource_options(wait_timeout=1800),
         "replication_group_id": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "replication_group_description": {"type": "str"},
         "engine": {"type": "str"},
         "engine_version": {"type": "str"},
@@ -367,10 +363,6 @@ def argument_spec() -> dict[str, t.Any]:
         "apply_immediately": {"type": "bool", "default": True},
         "final_snapshot_identifier": {"type": "str"},
         "retain_primary_cluster": {"type": "bool", "default": False},
-        "tags": {"type": "dict", "aliases": ["resource_tags"]},
-        "purge_tags": {"type": "bool", "default": True},
-        **WAIT_OPTIONS,
-        "wait_timeout": {"type": "int", "default": 1800},
     }
 
 

@@ -19,15 +19,10 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - amazon.aws.tags
   - rayops.serve_ha.attributes
+  - rayops.serve_ha.attributes.full
   - rayops.serve_ha.attributes.action_group_aws
   - rayops.serve_ha.attributes.progress
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
+  - rayops.serve_ha.aws_wait.cache_group
 options:
   cache_subnet_group_name:
     description: Name of the subnet group. AWS keeps it in lower case.
@@ -47,20 +42,6 @@ options:
       - Subnets that are not named are taken out of the group. AWS refuses that while a node lives there.
     type: list
     elements: str
-  wait:
-    description:
-      - With O(state=absent), go on trying while AWS says that the group is in use. It does so for some time after the last
-        replication group in it is gone.
-    type: bool
-    default: true
-  wait_timeout:
-    description: For how many seconds.
-    type: int
-    default: 180
-  wait_delay:
-    description: Seconds between two tries.
-    type: int
-    default: 10
 seealso:
   - module: rayops.serve_ha.elasticache_replication_group
 """
@@ -96,20 +77,16 @@ import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.elasticache.subnet_group import SubnetGroup
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import WAIT_OPTIONS, finish, make_client
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client, resource_options
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 
 
 def argument_spec() -> dict[str, t.Any]:
     return {
+        **resource_options(wait_timeout=180),
         "cache_subnet_group_name": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "cache_subnet_group_description": {"type": "str"},
         "subnet_ids": {"type": "list", "elements": "str"},
-        "tags": {"type": "dict", "aliases": ["resource_tags"]},
-        "purge_tags": {"type": "bool", "default": True},
-        **WAIT_OPTIONS,
-        "wait_timeout": {"type": "int", "default": 180},
     }
 
 

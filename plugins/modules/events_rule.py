@@ -19,14 +19,8 @@ extends_documentation_fragment:
   - amazon.aws.tags
   - amazon.aws.boto3
   - rayops.serve_ha.attributes
+  - rayops.serve_ha.attributes.full
   - rayops.serve_ha.attributes.action_group_aws
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   name:
     description: Name of the rule.
@@ -146,7 +140,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import (
     boto3_tag_list_to_ansible_dict,
 )
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import changed_tags, given, make_diff
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client, resource_options
 
 #: A rule as this module sees it: event_pattern (data), description, state, targets (ARN by id), tags. {} if there is none.
 Rule = dict[str, t.Any]
@@ -226,7 +220,7 @@ def write(client: t.Any, name: str, now: Rule, then: Rule, arn: str) -> None:
     if put:
         refuse_failed(client.put_targets(Rule=name, Targets=put, aws_retry=True), "set")
     if now:
-        add, remove = changed_tags(now["tags"], then["tags"], purge=True)
+        add, remove, _after = changed_tags(now["tags"], then["tags"], purge=True)
         if remove:
             client.untag_resource(ResourceARN=arn, TagKeys=remove, aws_retry=True)
         if add:
@@ -252,8 +246,7 @@ def ensure(module: AnsibleAWSModule) -> dict[str, t.Any]:
     then = {"description": "", "targets": {}, "tags": {}} | now | wanted(params)
     if "event_pattern" not in then:
         raise AnsibleAWSError(message=f"EventBridge rule {name} does not exist: give event_pattern")
-    add, remove = changed_tags(then["tags"], params["tags"], params["purge_tags"])
-    then["tags"] = {key: value for key, value in then["tags"].items() if key not in remove} | add
+    _add, _remove, then["tags"] = changed_tags(then["tags"], params["tags"], params["purge_tags"])
     changed = now != then
     if changed and not module.check_mode:
         write(client, name, now, then, arn)
@@ -265,13 +258,11 @@ def main() -> None:
     target = {"id": {"type": "str", "required": True}, "arn": {"type": "str", "required": True}}
     module = AnsibleAWSModule(
         argument_spec={
+            **resource_options(),
             "name": {"type": "str", "required": True},
             "event_pattern": {"type": "dict"},
             "description": {"type": "str"},
             "targets": {"type": "list", "elements": "dict", "options": target},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "tags": {"type": "dict", "aliases": ["resource_tags"]},
-            "purge_tags": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )

@@ -20,16 +20,10 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - amazon.aws.tags
   - rayops.serve_ha.attributes
+  - rayops.serve_ha.attributes.full
   - rayops.serve_ha.attributes.action_group_aws
   - rayops.serve_ha.attributes.progress
   - rayops.serve_ha.aws_wait
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   state:
     description:
@@ -135,7 +129,7 @@ last_seen:
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import WAIT_OPTIONS, finish, make_client
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import finish, make_client, resource_options
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.nat.api import PASSING_CODES, NatApi
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.nat.ensure import NatGateways
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
@@ -143,9 +137,8 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import r
 
 def main() -> None:
     module = AnsibleAWSModule(
-        argument_spec=WAIT_OPTIONS
-        | {
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        argument_spec={
+            **resource_options(wait_timeout=600),
             "owner_tags": {"type": "dict", "required": True},
             "vpc_id": {"type": "str"},
             "gateways": {
@@ -157,9 +150,6 @@ def main() -> None:
                 },
             },
             "keep": {"type": "list", "elements": "str", "default": []},
-            "tags": {"type": "dict", "aliases": ["resource_tags"]},
-            "purge_tags": {"type": "bool", "default": True},
-            "wait_timeout": {"type": "int", "default": 600},
         },
         required_if=[("state", "present", ("vpc_id", "gateways"))],
         supports_check_mode=True,

@@ -30,11 +30,21 @@ def changes(current: dict[str, t.Any], desired: dict[str, t.Any]) -> dict[str, t
 
 def changed_tags(
     current: dict[str, str], desired: dict[str, str] | None, purge: bool
-) -> tuple[dict[str, str], list[str]]:
-    """Tags to set and keys to remove; C(desired=None) lets all be, and AWS' own (aws:...) are never touched."""
+) -> tuple[dict[str, str], list[str], dict[str, str]]:
+    """Tags to set, keys to remove, and all tags afterwards.
+
+    C(desired=None) lets all be, and AWS' own (aws:...) are never touched.
+    """
     if desired is None:
-        return {}, []
-    return compare_aws_tags(current, desired, purge_tags=purge)
+        return {}, [], current
+    to_set, to_remove = compare_aws_tags(current, desired, purge_tags=purge)
+    return to_set, to_remove, {key: value for key, value in (current | to_set).items() if key not in to_remove}
+
+
+def has_tags(tags: dict[str, str], wanted: dict[str, str]) -> bool:
+    """Whether C(wanted) are all among C(tags)."""
+    # Not by comparing items(): those of a template's dictionary are no view.
+    return all(tags.get(key) == value for key, value in wanted.items())
 
 
 def make_diff(before: dict[str, t.Any], after: dict[str, t.Any]) -> dict[str, t.Any]:

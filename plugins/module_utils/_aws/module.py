@@ -35,12 +35,25 @@ CREDENTIAL_CODES = (
     "RequestExpired",
     "UnrecognizedClientException",
 )
-#: Options of every module that waits.
-WAIT_OPTIONS = {
-    "wait": {"type": "bool", "default": True},
-    "wait_timeout": {"type": "int"},
-    "wait_delay": {"type": "int", "default": 10},
-}
+
+
+def wait_options(timeout: int) -> dict[str, t.Any]:
+    """Options of every module that waits, with its own default of C(wait_timeout), in seconds."""
+    return {
+        "wait": {"type": "bool", "default": True},
+        "wait_timeout": {"type": "int", "default": timeout},
+        "wait_delay": {"type": "int", "default": 10},
+    }
+
+
+def resource_options(wait_timeout: int | None = None) -> dict[str, t.Any]:
+    """Options of every module that makes and removes what has tags; with C(wait_timeout), that waits for it too."""
+    return {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "tags": {"type": "dict", "aliases": ["resource_tags"]},
+        "purge_tags": {"type": "bool", "default": True},
+        **(wait_options(wait_timeout) if wait_timeout else {}),
+    }
 
 
 def _backoff(more_codes: t.Sequence[str] = ()) -> t.Any:

@@ -18,6 +18,7 @@ except ImportError:
     pass  # Handled by AnsibleAWSModule
 
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import has_tags
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import error_code
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.permissions import told
 
@@ -159,6 +160,11 @@ KINDS: dict[str, Kind] = {
     "secretsmanager:secret": Kind("secretsmanager", _secret, ("ResourceNotFoundException",)),
     "sqs:queue": Kind("sqs", _queue, ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")),
 }
+#: Suboptions of an option for resources to look up.
+RESOURCE_SPEC = {
+    "type": {"type": "str", "required": True, "choices": sorted(KINDS)},
+    "name": {"type": "str", "required": True},
+}
 
 
 def find(clients: Clients, kind: str, name: str) -> Found | None:
@@ -177,10 +183,6 @@ def find(clients: Clients, kind: str, name: str) -> Found | None:
             raise
 
 
-def is_owned(tags: dict[str, str], wanted: dict[str, str]) -> bool:
-    return wanted.items() <= tags.items()
-
-
 def judge(found: list[tuple[dict[str, str], Found | None]], tags: dict[str, str]) -> dict[str, list[dict[str, str]]]:
     """Sort what was found into owned, foreign, missing and unknown (its tags are not told at present).
 
@@ -195,7 +197,7 @@ def judge(found: list[tuple[dict[str, str], Found | None]], tags: dict[str, str]
         elif what.tags is None:
             place = "unknown"
         else:
-            place = "owned" if is_owned(what.tags, tags) else "foreign"
+            place = "owned" if has_tags(what.tags, tags) else "foreign"
         sorted_[place].append({"type": resource["type"], "name": resource["name"], "arn": what.arn if what else ""})
     return sorted_
 

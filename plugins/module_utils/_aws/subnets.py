@@ -12,6 +12,8 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import has_tags
+
 #: EKS wants subnets of two zones; of the primary range an eighth each goes to the zones and one to all that is public.
 ZONES = range(2, 7)
 
@@ -82,10 +84,6 @@ def wanted_subnets(
     ]
 
 
-def has(tags: dict[str, str], wanted: dict[str, str]) -> bool:
-    return all(tags.get(key) == value for key, value in wanted.items())
-
-
 def subnets_to_apply(wanted: list[dict[str, t.Any]], found: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
     """Those of C(wanted) that are missing or differ. Tags that somebody has added are no difference.
 
@@ -97,7 +95,7 @@ def subnets_to_apply(wanted: list[dict[str, t.Any]], found: list[dict[str, t.Any
 
     def right(one: dict[str, t.Any]) -> bool:
         there = by_range.get(one["cidr"])
-        return bool(there) and has(there["tags"], one["tags"]) and not there["map_public_ip_on_launch"]
+        return bool(there) and has_tags(there["tags"], one["tags"]) and not there["map_public_ip_on_launch"]
 
     return [one for one in wanted if not right(one)]
 
@@ -131,13 +129,13 @@ def tables_to_apply(
 
     def find(one: dict[str, t.Any]) -> dict[str, t.Any]:
         named = [table for table in found if table["tags"].get("Name") == one["name"]]
-        owned = [table for table in found if has(table["tags"], owner) and used_by(table) & set(one["subnet_ids"])]
+        owned = [table for table in found if has_tags(table["tags"], owner) and used_by(table) & set(one["subnet_ids"])]
         return (named + owned + [{}])[0]
 
     def right(one: dict[str, t.Any], table: dict[str, t.Any]) -> bool:
         return (
             bool(table)
-            and has(table["tags"], one["tags"])
+            and has_tags(table["tags"], one["tags"])
             and used_by(table) == set(one["subnet_ids"])
             and default_routes(table) == {one["gateway_id"]}
         )

@@ -1,13 +1,16 @@
 # Copyright (c) 2026, the rayops.serve_ha authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A clock that only sleeping moves, and an AWS that is a Python object behind botocore's own validation."""
+"""A clock that only sleeping moves, an AWS that is a Python object behind botocore's own validation, and roles' variables."""
 
 from __future__ import annotations
 
+import copy
 import functools
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -16,6 +19,9 @@ from ansible_collections.amazon.aws.plugins.module_utils import modules
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws import wait
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
+
+ROLES = Path(__file__).parents[3] / "roles"
+Render = Callable[..., Any]
 
 
 class FakeClock:
@@ -51,7 +57,9 @@ class FakeService:
     """Base of a fake: one method per boto3 operation (snake_case, keyword arguments as boto3's) that returns the response.
 
     Every request is checked against botocore's model before the method sees it, and every response against the model's
-    members, so that neither the module nor the fake can make up a name. C(calls) keeps (operation, parameters).
+    members, so that neither the module nor the fake can make up a name. Both are copies, so that neither can change what is
+    the other's. C(calls) keeps (operation, parameters) of the last run. C(errors) are raised by the next calls of an operation,
+    None is no error.
     """
 
     service = ""
@@ -60,6 +68,7 @@ class FakeService:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.errors: dict[str, list[Exception | None]] = {}
         self.meta = client_meta(self.service)
         self._names = dict(self.meta.method_to_api_mapping)
 
@@ -71,7 +80,10 @@ class FakeService:
         if model.input_shape is not None:
             validate_parameters(parameters, model.input_shape)
         self.calls.append((name, parameters))
-        response = getattr(self, name)(**parameters) or {}
+        queue = self.errors.get(name)
+        if queue and (error := queue.pop(0)):
+            raise error
+        response = copy.deepcopy(getattr(self, name)(**copy.deepcopy(parameters)) or {})
         known = set(model.output_shape.members) if model.output_shape is not None else set()
         assert set(response) <= known, f"{name} does not return {set(response) - known}"
         return response
@@ -134,8 +146,57 @@ def run_aws_module(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> Callabl
         monkeypatch.setattr(modules.AnsibleAWSModule, "fail_json", leave(True))
         monkeypatch.setattr(wait, "Clock", lambda: clock)
         arguments = dict(params, region="us-west-2", _ansible_check_mode=check, _ansible_diff=True)
+        for service in services.values():
+            service.calls.clear()
         with patch_module_args(arguments), pytest.raises(Exit):
             module.main()
         return result
 
     return run
+
+
+UNCHANGED = {"before": {}, "after": {}}
+
+
+def four_steps(
+    run: Callable[..., dict[str, Any]], fake: FakeService, *what: Any, writes: list[str], reads: int, **more: Any
+) -> dict[str, Any]:
+    """Run in check mode, really, in check mode again, and again: C(run(*what, check=..., **more)); the result of the second.
+
+    Check mode foretells what is done then, by the operations C(writes), and writes nothing. What is so already is seen by
+    as many calls as C(reads) says.
+    """
+    foretold = run(*what, check=True, **more)
+    assert not foretold["failed"], foretold
+    assert (foretold["changed"], fake.written()) == (True, [])
+    done = run(*what, check=False, **more)
+    assert not done["failed"], done
+    assert (done["changed"], fake.written()) == (True, writes)
+    assert done["diff"] == foretold["diff"] != UNCHANGED
+    for check in (True, False):
+        again = run(*what, check=check, **more)
+        assert not again["failed"], again
+        assert (again["changed"], again["diff"], fake.written()) == (False, UNCHANGED, [])
+        assert len(fake.calls) == reads, fake.calls
+    return done
+
+
+@pytest.fixture(scope="session")
+def render() -> Render:
+    """render(role, expression, **given): as a play would, with `given` over the role's defaults and variables; plain data."""
+    from ansible.parsing.dataloader import DataLoader
+    from ansible.template import Templar, trust_as_template
+
+    loader = DataLoader()
+
+    def rendered(role: str, expression: str, **given: Any) -> Any:
+        path = ROLES / role
+        variables: dict[str, Any] = {"ansible_check_mode": False}
+        for file in [path / "defaults/main.yml", *sorted([*path.glob("vars/main.yml"), *path.glob("vars/main/*.yml")])]:
+            variables |= loader.load_from_file(str(file), trusted_as_template=True)
+        variables |= {"role_path": str(path), "ansible_search_path": [str(path)]} | given
+        value = Templar(loader=loader, variables=variables).template(trust_as_template(f"{{{{ {expression} }}}}"))
+        # As it would go to a module, without Ansible's tagged types.
+        return json.loads(json.dumps(value))
+
+    return rendered

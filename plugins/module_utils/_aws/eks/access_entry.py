@@ -12,22 +12,19 @@ from __future__ import annotations
 import re
 import typing as t
 import uuid
-from dataclasses import dataclass
 
-from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import changed_tags, changes, given
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import changes, given
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.common import (
     EksErrors,
-    aws_message,
+    change_tags,
+    once_taken,
     refusal,
-    tag_resource,
     to_result,
-    untag_resource,
 )
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import error_code, paginate
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.wait import Seen, wait_until
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.plan import Plan, plan_present
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import paginate
 
-#: Longest time until EKS sees a principal or an access entry that was made a moment ago, in seconds.
+#: EKS cannot tell a principal, or an access entry, that it does not see yet from a wrong one. It sees them within a minute.
 VISIBLE_SECONDS = 60
 SESSION = re.compile(r"^arn:(?P<partition>[\w-]+):sts::(?P<account>\d+):assumed-role/(?P<role>[^/]+)/.+$")
 
@@ -103,7 +100,7 @@ class AccessApi:
     def __init__(self, client: t.Any, cluster_name: str, report: t.Callable[[str], None] = lambda text: None) -> None:
         self.client = client
         self.cluster = cluster_name
-        self.report = report
+        self.timing = {"timeout": VISIBLE_SECONDS, "delay": 5, "report": report}
 
     def describe(self, arn: str) -> dict[str, t.Any] | None:
         """None where the entry, or the cluster, does not exist."""
@@ -121,13 +118,14 @@ class AccessApi:
         ask = EksErrors.common_error_handler(f"create the access entry of {arn}")(self.client.create_access_entry)
         # With a token of our own a retry after an answer that was lost does not find that the entry exists, by itself.
         token = str(uuid.uuid4())
-        return self._once_visible(
+        return once_taken(
             f"EKS to know {arn}",
-            "InvalidParameterException",
-            "invalid principal",
             lambda: ask(
                 clusterName=self.cluster, principalArn=arn, clientRequestToken=token, **request, aws_retry=True
             )["accessEntry"],
+            "InvalidParameterException",
+            "invalid principal",
+            **self.timing,
         )
 
     def update(self, arn: str, request: dict[str, t.Any]) -> None:
@@ -138,13 +136,14 @@ class AccessApi:
         """Associate the policy, or change its scope. An entry that was made a moment ago may not be visible yet."""
         ask = EksErrors.common_error_handler(f"associate {policy} with {arn}")(self.client.associate_access_policy)
         scope = {key: value for key, value in scope.items() if value}
-        self._once_visible(
+        once_taken(
             f"EKS to see the access entry of {arn}",
-            "ResourceNotFoundException",
-            "principalarn",
             lambda: ask(
                 clusterName=self.cluster, principalArn=arn, policyArn=policy, accessScope=scope, aws_retry=True
             ),
+            "ResourceNotFoundException",
+            "principalarn",
+            **self.timing,
         )
 
     def disassociate(self, arn: str, policy: str) -> None:
@@ -152,47 +151,9 @@ class AccessApi:
         ask = refuse(self.client.disassociate_access_policy)
         ask(clusterName=self.cluster, principalArn=arn, policyArn=policy, aws_retry=True)
 
-    def tag(self, arn: str, tags: dict[str, str], keys: list[str]) -> None:
-        """Set C(tags), remove those with C(keys), of the access entry (not the principal) with this ARN."""
-        tag_resource(self.client, arn, tags)
-        untag_resource(self.client, arn, keys)
-
     def delete(self, arn: str) -> None:
         ask = EksErrors.deletion_error_handler(f"delete the access entry of {arn}")(self.client.delete_access_entry)
         ask(clusterName=self.cluster, principalArn=arn, aws_retry=True)
-
-    def _once_visible(self, goal: str, code: str, words: str, call: t.Callable[[], t.Any]) -> t.Any:
-        """Call until AWS does not refuse it any more with that code and a message with these words.
-
-        EKS cannot tell what is not there yet from what is wrong, so this gives up, with AWS' own reason, after a minute.
-        """
-
-        def look() -> Seen:
-            try:
-                return Seen("ready", "", call())
-            except AnsibleAWSError as error:
-                text = aws_message(error)
-                if error_code(error.exception) != code or words not in text.lower():
-                    raise
-                return Seen("", text)
-
-        return wait_until(goal, look, timeout=VISIBLE_SECONDS, delay=5, report=self.report)
-
-
-@dataclass
-class Plan:
-    """What is, and what shall be, of one access entry. C(entry) is None where it does not exist."""
-
-    arn: str
-    entry: dict[str, t.Any] | None
-    now: dict[str, t.Any]
-    then: dict[str, t.Any]
-    new_tags: dict[str, str]
-    removed_tags: list[str]
-
-    @property
-    def changed(self) -> bool:
-        return self.entry is None or self.now != self.then
 
 
 def plan_entry(
@@ -203,43 +164,39 @@ def plan_entry(
     Raises:
         AnsibleAWSError: the type would have to change.
     """
-    arn, wanted = option["principal_arn"], wanted_entry(option)
+    arn, wanted, now = option["principal_arn"], wanted_entry(option), {}
     entry = api.describe(arn)
-    if entry is None:
-        then = {"principal_arn": arn} | given(wanted) | ({"tags": tags} if tags else {})
-        return Plan(arn, None, {}, then, tags or {}, [])
-    now = entry_values(entry, api.policies(arn)) | {"tags": entry.get("tags", {})}
-    if wanted["type"] not in (None, now["type"]):
-        advice = "delete the entry (state absent), then create it anew"
-        raise refusal(f"Access entry of {arn}", "type", now["type"], wanted["type"], advice)
-    new, removed = changed_tags(now["tags"], tags, purge_tags)
-    then = now | given(wanted)
-    then["access_policies"] = merge_policies(now["access_policies"], wanted["access_policies"], purge_policies)
-    then["tags"] = {key: value for key, value in (now["tags"] | new).items() if key not in removed}
-    return Plan(arn, entry, now, then, new, removed)
+    if entry is not None:
+        now = entry_values(entry, api.policies(arn))
+        if wanted["type"] not in (None, now["type"]):
+            advice = "delete the entry (state absent), then create it anew"
+            raise refusal(f"Access entry of {arn}", "type", now["type"], wanted["type"], advice)
+        wanted["access_policies"] = merge_policies(now["access_policies"], wanted["access_policies"], purge_policies)
+    return plan_present(arn, {"principal_arn": arn}, entry, now, wanted, tags, purge_tags)
 
 
 def apply_plan(api: AccessApi, plan: Plan) -> None:
-    """Make it so; C(plan.entry) is the entry afterwards."""
+    """Make it so; C(plan.resource) is the entry afterwards."""
+    arn = plan.name
     had = plan.now.get("access_policies", {})
     shall = plan.then.get("access_policies", {})
-    if plan.entry is None:
-        plan.entry = api.create(plan.arn, entry_request(plan.then) | ({"tags": plan.new_tags} if plan.new_tags else {}))
+    if plan.resource is None:
+        plan.resource = api.create(arn, entry_request(plan.then) | ({"tags": plan.new_tags} if plan.new_tags else {}))
     else:
         # Both, whichever has changed: AWS does not say that it lets be what an update does not name.
         names = ("kubernetes_groups", "username")
         if any(plan.now[name] != plan.then[name] for name in names):
-            api.update(plan.arn, entry_request({name: plan.then[name] for name in names}))
-        api.tag(plan.entry["accessEntryArn"], plan.new_tags, plan.removed_tags)
+            api.update(arn, entry_request({name: plan.then[name] for name in names}))
+        change_tags(api.client, plan.resource["accessEntryArn"], plan.new_tags, plan.removed_tags)
     # First give, then take, so that nobody is without access in between.
     for policy, scope in changes(had, shall).items():
-        api.associate(plan.arn, policy, scope)
+        api.associate(arn, policy, scope)
     for policy in sorted(had.keys() - shall.keys()):
-        api.disassociate(plan.arn, policy)
+        api.disassociate(arn, policy)
 
 
 def entry_result(plan: Plan) -> dict[str, t.Any]:
     """The access entry as it shall be, as the module returns it: what AWS describes, policies as the option has them."""
     policies = plan.then.get("access_policies", {})
     listed = [{"policy_arn": arn, "access_scope": scope} for arn, scope in sorted(policies.items())]
-    return to_result(plan.entry or {"principalArn": plan.arn}) | plan.then | {"access_policies": listed}
+    return to_result(plan.resource or {}) | plan.then | {"access_policies": listed}

@@ -13,12 +13,7 @@ import typing as t
 import uuid
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.addon import offers
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.common import (
-    EksErrors,
-    issues_text,
-    tag_resource,
-    untag_resource,
-)
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.common import EksErrors, issues_text
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import paginate
 
 
@@ -79,11 +74,6 @@ class AddonApi:
         """With C(preserve) what runs in the cluster stays. An add-on that is gone already is no error."""
         ask = EksErrors.deletion_error_handler(f"delete add-on {name}")(self.client.delete_addon)
         ask(clusterName=self.cluster, addonName=name, preserve=preserve, aws_retry=True)
-
-    def tag(self, arn: str, tags: dict[str, str], keys: list[str]) -> None:
-        """Set C(tags), remove those with C(keys)."""
-        tag_resource(self.client, arn, tags)
-        untag_resource(self.client, arn, keys)
 
     def kubernetes_version(self) -> str | None:
         """The cluster's Kubernetes version, e.g. C(1.34); None where there is no such cluster."""

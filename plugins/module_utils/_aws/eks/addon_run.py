@@ -29,6 +29,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.addon imp
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.addon_api import AddonApi
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.common import (
     aws_message,
+    change_tags,
     once_role_is_known,
     status_text,
 )
@@ -141,14 +142,13 @@ class Present(Run):
 
     def _set_tags(self, addon: dict[str, t.Any]) -> None:
         current = addon.get("tags", {})
-        new, removed = changed_tags(current, self.settings.tags, self.settings.purge_tags)
-        if not new and not removed:
+        to_set, to_remove, after = changed_tags(current, self.settings.tags, self.settings.purge_tags)
+        if after == current:
             return
-        self.before["tags"] = current
-        self.after["tags"] = {key: value for key, value in (current | new).items() if key not in removed}
+        self.before["tags"], self.after["tags"] = current, after
         if not self.settings.check:
-            self.settings.api.tag(addon["addonArn"], new, removed)
-            addon["tags"] = self.after["tags"]
+            change_tags(self.settings.api.client, addon["addonArn"], to_set, to_remove)
+            addon["tags"] = after
 
     def _judge_update(self, addon: dict[str, t.Any]) -> Seen:
         """ACTIVE with the values from before is what EKS shows for a moment after it took the update, or for good if that fails."""

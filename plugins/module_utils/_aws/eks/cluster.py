@@ -210,6 +210,7 @@ CLUSTER = Kind(
     failed=("FAILED",),
     required=("role_arn", "resources_vpc_config.subnet_ids"),
     view=view,
+    desired=desired,
     merge=merge,
     plan=plan,
     creation=creation,

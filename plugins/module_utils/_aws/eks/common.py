@@ -80,40 +80,44 @@ def status_text(resource: dict[str, t.Any]) -> str:
     return ": ".join(text for text in (resource.get("status", ""), issues) if text)
 
 
-@EksErrors.common_error_handler("set tags of the EKS resource")
-def tag_resource(client: t.Any, arn: str, tags: dict[str, str]) -> None:
-    """Set these tags; others stay. Nothing is asked of AWS if there are none."""
-    if tags:
-        client.tag_resource(resourceArn=arn, tags=tags, aws_retry=True)
+def change_tags(client: t.Any, arn: str, to_set: dict[str, str], to_remove: list[str]) -> None:
+    """Set these tags and remove those with these keys; others stay. Nothing is asked of AWS if there are none."""
+    if to_set:
+        ask = EksErrors.common_error_handler("set tags of the EKS resource")(client.tag_resource)
+        ask(resourceArn=arn, tags=to_set, aws_retry=True)
+    if to_remove:
+        ask = EksErrors.common_error_handler("remove tags of the EKS resource")(client.untag_resource)
+        ask(resourceArn=arn, tagKeys=to_remove, aws_retry=True)
 
 
-@EksErrors.common_error_handler("remove tags of the EKS resource")
-def untag_resource(client: t.Any, arn: str, keys: list[str]) -> None:
-    """Remove the tags with these keys. Nothing is asked of AWS if there are none."""
-    if keys:
-        client.untag_resource(resourceArn=arn, tagKeys=keys, aws_retry=True)
+def once_taken(goal: str, call: t.Callable[[], t.Any], code: str, words: str = "", **timing: t.Any) -> t.Any:
+    """Call until AWS does not refuse it any more with that code and a message with these words (in lower case).
 
-
-def once_role_is_known(
-    goal: str, create: t.Callable[[], t.Any], report: t.Callable[[str], None] = lambda text: None
-) -> t.Any:
-    """Call C(create), again and again for a while where EKS does not take the IAM role.
-
-    A role that was made a moment ago is not yet known to EKS, or still without its trust policy, which EKS cannot tell from
-    a wrong one: C(InvalidParameterException) with a message about the role.
+    C(timing) is that of wait_until().
 
     Raises:
-        WaitError: EKS does not take the role after 90 s; the message is AWS' own.
-        AnsibleAWSError: what else C(create) raises.
+        WaitError: AWS still refuses it when the time is up; the message is AWS' own.
+        AnsibleAWSError: what else C(call) raises.
     """
 
     def look() -> Seen:
         try:
-            return Seen("ready", "", create())
+            return Seen("ready", "", call())
         except AnsibleAWSError as error:
             text = aws_message(error)
-            if error_code(error.exception) != "InvalidParameterException" or "role" not in text.lower():
+            if error_code(error.exception) != code or words not in text.lower():
                 raise
             return Seen("", text)
 
-    return wait_until(goal, look, timeout=ROLE_SECONDS, delay=5, report=report)
+    return wait_until(goal, look, **timing)
+
+
+def once_role_is_known(
+    goal: str, call: t.Callable[[], t.Any], report: t.Callable[[str], None] = lambda text: None
+) -> t.Any:
+    """Call, again and again for a while where EKS does not take the IAM role, as once_taken() does.
+
+    A role that was made a moment ago is not yet known to EKS, or still without its trust policy, which EKS cannot tell from
+    a wrong one: C(InvalidParameterException) with a message about the role.
+    """
+    return once_taken(goal, call, "InvalidParameterException", "role", timeout=ROLE_SECONDS, delay=5, report=report)

@@ -20,12 +20,12 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes impor
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.common import (
     EksErrors,
     aws_message,
+    change_tags,
     issues_text,
     once_role_is_known,
+    once_taken,
     status_text,
-    tag_resource,
     to_result,
-    untag_resource,
 )
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import error_code
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.wait import Seen, wait_until
@@ -49,9 +49,10 @@ class Kind:
     """A kind of resource: C(cluster) for C(describe_cluster) and so on, and its rules.
 
     Options are dictionaries in the form of the module's options. C(view) gives those of a described resource.
-    C(merge(now, wanted)) gives what they shall be. C(plan(label, now, then)) gives the steps that lead there, or raises
-    AnsibleAWSError where AWS has none. C(creation(wanted)) gives the parameters of the create operation but tags.
-    C(arn) is the key of its ARN. C(failed) are the states that no waiting mends. C(required) are the options, C(option.suboption), a creation needs.
+    C(desired(params)) gives those that the user asks for, C(merge(now, wanted)) what they shall be.
+    C(plan(label, now, then)) gives the steps that lead there, or raises AnsibleAWSError where AWS has none.
+    C(creation(wanted)) gives the parameters of the create operation but tags. C(arn) is the key of its ARN.
+    C(failed) are the states that no waiting mends. C(required) are the options, C(option.suboption), a creation needs.
     """
 
     key: str
@@ -59,6 +60,7 @@ class Kind:
     failed: tuple[str, ...]
     required: tuple[str, ...]
     view: t.Callable[[dict[str, t.Any]], Options]
+    desired: t.Callable[[dict[str, t.Any]], Options]
     merge: t.Callable[[Options, Options], Options]
     plan: t.Callable[[str, Options, Options], list[Step]]
     creation: t.Callable[[Options], dict[str, t.Any]]
@@ -98,7 +100,7 @@ class Resource:
         label: how messages call it, e.g. C(EKS cluster mistral).
         identity: parameters that name it in describe and delete.
         update_identity: parameters that name it in C(describe_update).
-        params: the module's, C(wait), C(wait_timeout) and C(wait_delay) among them.
+        params: the module's.
     """
 
     def __init__(
@@ -151,15 +153,13 @@ class Resource:
     def update(self, step: Step) -> dict[str, t.Any]:
         """Start a step; while AWS is still at another update of the resource, wait for that."""
 
-        def look() -> Seen:
-            try:
-                return Seen("ready", "", self._call(f"update {step.what} of", step.operation, **step.request)["update"])
-            except AnsibleAWSError as error:
-                if not self.wait or error_code(error.exception) != "ResourceInUseException":
-                    raise
-                return Seen("", aws_message(error))
+        def call() -> dict[str, t.Any]:
+            return self._call(f"update {step.what} of", step.operation, **step.request)["update"]
 
-        return wait_until(f"{self.label} to take an update of {step.what}", look, **self._timing)
+        if not self.wait:
+            return call()
+        goal = f"{self.label} to take an update of {step.what}"
+        return once_taken(goal, call, "ResourceInUseException", **self._timing)
 
     def delete(self, blocked: t.Callable[[], str]) -> None:
         """Start the deletion; while AWS is still at work on the resource, wait until it takes it.
@@ -254,7 +254,8 @@ def _found(resource: Resource, check_mode: bool) -> dict[str, t.Any] | None:
     return current
 
 
-def _create(resource: Resource, wanted: Options, tags: dict[str, str] | None, check_mode: bool) -> dict[str, t.Any]:
+def _create(resource: Resource, wanted: Options, check_mode: bool) -> dict[str, t.Any]:
+    tags = resource.params["tags"]
     lacking = missing(resource.kind.required, resource.params, check_mode)
     if lacking:
         raise AnsibleAWSError(message=f"{resource.label} does not exist; to create it, give {', '.join(lacking)}")
@@ -269,32 +270,24 @@ def _create(resource: Resource, wanted: Options, tags: dict[str, str] | None, ch
     return result | {resource.kind.key: to_result(current)}
 
 
-def ensure_present(
-    resource: Resource, wanted: Options, tags: dict[str, str] | None, purge_tags: bool, check_mode: bool
-) -> dict[str, t.Any]:
-    """Make the resource, or bring it to what is wanted; return the module's result.
-
-    C(warnings) of the result names the updates that were not started: AWS takes one at a time, and without a wait the
-    second cannot follow the first.
-    """
-    kind, key = resource.kind, resource.kind.key
+def _ensure_present(resource: Resource, check_mode: bool) -> dict[str, t.Any]:
+    kind, key, params = resource.kind, resource.kind.key, resource.params
+    wanted = kind.desired(params)
     current = _found(resource, check_mode)
     if current is None:
-        return _create(resource, wanted, tags, check_mode)
+        return _create(resource, wanted, check_mode)
     if current["status"] in BUSY and not resource.wait:
         return {"changed": False, "diff": make_diff({}, {}), key: to_result(current)}
 
     now = kind.view(current)
-    set_tags, remove_tags = changed_tags(now["tags"], tags, purge_tags)
-    kept = {name: value for name, value in now["tags"].items() if name not in remove_tags}
-    then = kind.merge(now, wanted) | {"tags": kept | set_tags}
+    set_tags, remove_tags, tags_after = changed_tags(now["tags"], params["tags"], params["purge_tags"])
+    then = kind.merge(now, wanted) | {"tags": tags_after}
     steps = kind.plan(resource.label, now, then)
     result = {"changed": bool(steps or set_tags or remove_tags), "diff": make_diff(now, then)}
     if check_mode or not result["changed"]:
         return result | {key: to_result(current)}
 
-    tag_resource(resource.client, current[kind.arn], set_tags)
-    untag_resource(resource.client, current[kind.arn], remove_tags)
+    change_tags(resource.client, current[kind.arn], set_tags, remove_tags)
     if not steps or not resource.wait:
         if steps:
             resource.update(steps[0])
@@ -308,8 +301,7 @@ def ensure_present(
     return result | {key: to_result(current)}
 
 
-def ensure_absent(resource: Resource, check_mode: bool, blocked: t.Callable[[], str] = lambda: "") -> dict[str, t.Any]:
-    """Delete the resource if there is one; return the module's result."""
+def _ensure_absent(resource: Resource, check_mode: bool, blocked: t.Callable[[], str]) -> dict[str, t.Any]:
     current = resource.describe()
     result: dict[str, t.Any] = {"changed": False, "diff": make_diff({}, {}), resource.kind.key: {}}
     if current is None:
@@ -321,3 +313,14 @@ def ensure_absent(resource: Resource, check_mode: bool, blocked: t.Callable[[], 
     if resource.wait and not check_mode:
         resource.until_gone()
     return result
+
+
+def ensure(resource: Resource, check_mode: bool, blocked: t.Callable[[], str] = lambda: "") -> dict[str, t.Any]:
+    """Make the resource, bring it to what is wanted, or delete it; return the module's result.
+
+    C(warnings) of the result names the updates that were not started: AWS takes one at a time, and without a wait the
+    second cannot follow the first. C(blocked) is that of Resource.delete().
+    """
+    if resource.params["state"] == "absent":
+        return _ensure_absent(resource, check_mode, blocked)
+    return _ensure_present(resource, check_mode)

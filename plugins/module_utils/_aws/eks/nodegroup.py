@@ -219,6 +219,7 @@ def nodegroup_kind(force: bool) -> Kind:
         failed=("CREATE_FAILED", "DEGRADED", "DELETE_FAILED"),
         required=("node_role", "subnets"),
         view=view,
+        desired=desired,
         merge=merge,
         plan=functools.partial(plan, force=force),
         creation=creation,

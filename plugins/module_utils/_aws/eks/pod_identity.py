@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import typing as t
 import uuid
-from dataclasses import dataclass
 
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import changed_tags, changes, given
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import changes
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.common import (
     EksErrors,
+    change_tags,
     once_role_is_known,
-    tag_resource,
     to_result,
-    untag_resource,
 )
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.plan import Plan, plan_present
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import paginate
 
 #: What can be changed in place: option and name in the API.
@@ -105,39 +104,14 @@ class PodIdentityApi:
         ask = delete(self.client.delete_pod_identity_association)
         ask(clusterName=self.cluster, associationId=association_id, aws_retry=True)
 
-    def tag(self, arn: str, tags: dict[str, str], keys: list[str]) -> None:
-        """Set C(tags), remove those with C(keys)."""
-        tag_resource(self.client, arn, tags)
-        untag_resource(self.client, arn, keys)
 
-
-def owned(name: str, association: dict[str, t.Any]) -> AnsibleAWSError:
-    """The error for an association that an add-on has made and manages: a change here would not last."""
-    return AnsibleAWSError(
-        message=f"The pod identity association of {name} belongs to {association['ownerArn']}; change it there,"
-        " by pod_identity_associations of rayops.serve_ha.eks_addon"
-    )
-
-
-@dataclass
-class Plan:
-    """What is, and what shall be, of one association. C(association) is None where it does not exist."""
-
-    namespace: str
-    service_account: str
-    association: dict[str, t.Any] | None
-    now: dict[str, t.Any]
-    then: dict[str, t.Any]
-    new_tags: dict[str, str]
-    removed_tags: list[str]
-
-    @property
-    def name(self) -> str:
-        return label(self.namespace, self.service_account)
-
-    @property
-    def changed(self) -> bool:
-        return self.association is None or self.now != self.then
+def refuse_owned(name: str, association: dict[str, t.Any]) -> None:
+    """Raise AnsibleAWSError for an association that an add-on has made and manages: a change here would not last."""
+    if association.get("ownerArn"):
+        raise AnsibleAWSError(
+            message=f"The pod identity association of {name} belongs to {association['ownerArn']}; change it there,"
+            " by pod_identity_associations of rayops.serve_ha.eks_addon"
+        )
 
 
 def plan_association(
@@ -148,35 +122,29 @@ def plan_association(
     Raises:
         AnsibleAWSError: it would have to change, and belongs to an add-on.
     """
-    place, wanted = (option["namespace"], option["service_account"]), given(wanted_values(option))
-    if association is None:
-        then = {"namespace": place[0], "service_account": place[1]} | wanted | ({"tags": tags} if tags else {})
-        return Plan(*place, None, {}, then, tags or {}, [])
-    now = association_values(association) | {"tags": association.get("tags", {})}
-    new, removed = changed_tags(now["tags"], tags, purge_tags)
-    left = {key: value for key, value in (now["tags"] | new).items() if key not in removed}
-    plan = Plan(*place, association, now, now | wanted | {"tags": left}, new, removed)
-    if plan.changed and association.get("ownerArn"):
-        raise owned(plan.name, association)
+    place = {name: option[name] for name in ("namespace", "service_account")}
+    now = association_values(association) if association else {}
+    plan = plan_present(label(**place), place, association, now, wanted_values(option), tags, purge_tags)
+    if association and plan.changed:
+        refuse_owned(plan.name, association)
     return plan
 
 
 def apply_plan(api: PodIdentityApi, plan: Plan) -> None:
-    """Make it so; C(plan.association) is the association afterwards."""
+    """Make it so; C(plan.resource) is the association afterwards."""
     changed = {name: value for name, value in changes(plan.now, plan.then).items() if name in NAMES}
-    if plan.association is None:
+    if plan.resource is None:
         # AWS takes no empty ARN: none is what an association has that is not given one.
         request = association_request({name: value for name, value in changed.items() if value != ""})
         tags = {"tags": plan.new_tags} if plan.new_tags else {}
-        plan.association = api.create(plan.namespace, plan.service_account, request | tags)
+        plan.resource = api.create(plan.then["namespace"], plan.then["service_account"], request | tags)
         return
-    current = plan.association
+    current = plan.resource
     if changed:
-        plan.association = api.update(plan.name, current["associationId"], association_request(changed))
-    api.tag(current["associationArn"], plan.new_tags, plan.removed_tags)
+        plan.resource = api.update(plan.name, current["associationId"], association_request(changed))
+    change_tags(api.client, current["associationArn"], plan.new_tags, plan.removed_tags)
 
 
 def association_result(plan: Plan) -> dict[str, t.Any]:
     """The association as it shall be, as the module returns it."""
-    place = {"namespace": plan.namespace, "serviceAccount": plan.service_account}
-    return to_result(plan.association or place) | plan.then
+    return to_result(plan.resource or {}) | plan.then

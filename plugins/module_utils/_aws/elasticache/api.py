@@ -33,7 +33,14 @@ BUSY_CODES = (
 class ElastiCacheErrorHandler(AWSErrorHandler):
     @classmethod
     def _is_missing(cls) -> type[Exception]:
-        return is_boto3_error_code(["ReplicationGroupNotFoundFault", "CacheParameterGroupNotFound"])
+        return is_boto3_error_code(
+            [
+                "CacheParameterGroupNotFound",
+                "CacheSubnetGroupNotFound",
+                "CacheSubnetGroupNotFoundFault",
+                "ReplicationGroupNotFoundFault",
+            ]
+        )
 
 
 def is_error(error: AnsibleAWSError, *codes: str) -> bool:

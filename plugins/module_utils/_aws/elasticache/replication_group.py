@@ -24,6 +24,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.elasticache.g
     readiness,
     warnings_of,
 )
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.elasticache.resource import CacheResource, attempt
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.elasticache.steps import (
     Step,
     aligned,
@@ -32,25 +33,16 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.elasticache.s
     plan,
     refusals,
 )
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.wait import Seen, WaitError, wait_until
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.wait import Seen, WaitError
 
 NO_DIFF: dict[str, t.Any] = make_diff({}, {})
 
 
 @dataclass
-class ReplicationGroup:
-    """The one replication group of a task. C(params) are the module's; C(report) shows the user how far it is."""
+class ReplicationGroup(CacheResource):
+    label, key = "replication group", "replication_group_id"
 
-    client: t.Any
-    params: dict[str, t.Any]
-    check_mode: bool
-    report: t.Callable[[str], None]
     warn: t.Callable[[str], None]
-
-    @property
-    def name(self) -> str:
-        # AWS keeps the name in lower case and finds it in any.
-        return self.params["replication_group_id"].lower()
 
     # -- present --
 
@@ -61,21 +53,21 @@ class ReplicationGroup:
         return self._update(view)
 
     def _create(self, leaving: View | None) -> dict[str, t.Any]:
-        self._refuse(refusals(self.params, {}))
+        self.refuse(refusals(self.params, {}))
         options = created_options(self.params)
         diff = make_diff({}, options)
         if self.check_mode:
             return self._result(True, diff) | {"replication_group": predict(self.name, options)}
         if leaving:
             # Only when the old one is gone its name is free, so this is awaited with wait=false too.
-            self._wait("to be gone", self._look_gone)
+            self.wait("to be gone", self._look_gone)
         try:
             group = api.create_group(self.client, create_request(self.params))
         except AnsibleAWSError as error:
             if not api.is_error(error, "ReplicationGroupAlreadyExists"):
                 raise
             # Created a moment ago, by a run that was killed: AWS has it and does not show it everywhere yet.
-            return self._update(self._wait("to be visible", self._look_visible))
+            return self._update(self.wait_visible(lambda: api.read_view(self.client, self.name)))
         view = self._wait_ready() if self.params["wait"] else View(group, [], options["tags"])
         return self._result(True, diff, view)
 
@@ -87,7 +79,7 @@ class ReplicationGroup:
             # Most of it is not shown yet.
             return self._result(False, NO_DIFF, view)
         current = current_options(view, scheduled=not settled or not self.params["apply_immediately"])
-        self._refuse(refusals(self.params, current, view))
+        self.refuse(refusals(self.params, current, view))
         steps = plan(self.params, current, view)
         after = {key: value for step in steps for key, value in step.options.items()}
         diff = make_diff({key: current[key] for key in after if key in current}, after)
@@ -114,17 +106,13 @@ class ReplicationGroup:
 
     def _run_when_allowed(self, step: Step, view: View) -> None:
         goal = f"to take {', '.join(sorted(step.options))}"
-        self._wait(goal, lambda: self._try(lambda: self._run(step, view)))
+        self.wait(goal, lambda: self._try(lambda: self._run(step, view)))
 
     def _run(self, step: Step, view: View) -> None:
         if step.operation == "tags":
             api.change_tags(self.client, view.group["ARN"], **step.request)
         else:
             api.change_group(self.client, step.operation, {"ReplicationGroupId": self.name, **step.request})
-
-    def _refuse(self, texts: list[str]) -> None:
-        if texts:
-            raise AnsibleAWSError(message=f"Replication group {self.name}: {'; '.join(texts)}")
 
     # -- absent --
 
@@ -144,20 +132,16 @@ class ReplicationGroup:
                     request["FinalSnapshotIdentifier"] = self.params["final_snapshot_identifier"]
                 self._delete(request)
             if self.params["wait"]:
-                self._wait("to be gone", self._look_gone)
+                self.wait("to be gone", self._look_gone)
         return self._result(not leaving, diff)
 
     def _delete(self, request: dict[str, t.Any]) -> None:
         if self.params["wait"]:
-            self._wait("to be deletable", lambda: self._look_deletable(request))
+            self.wait("to be deletable", lambda: self._look_deletable(request))
         else:
             api.delete_group(self.client, request)
 
     # -- waiting --
-
-    def _wait(self, goal: str, look: t.Callable[[], Seen]) -> t.Any:
-        timeout, delay = self.params["wait_timeout"], self.params["wait_delay"]
-        return wait_until(f"replication group {self.name} {goal}", look, timeout, delay, report=self.report)
 
     def _wait_ready(self, step: Step | None = None) -> View:
         """Until the group is available and shows what C(step) has asked for."""
@@ -174,7 +158,7 @@ class ReplicationGroup:
                 return Seen("", "; ".join(f"available, {key} is still {current[key]!r}" for key in sorted(late)), view)
             return seen
 
-        return self._wait("to be available", look)
+        return self.wait("to be available", look)
 
     def _judge(self, view: View | None) -> Seen:
         """C(readiness), with AWS' reason where it has failed for good.
@@ -203,18 +187,9 @@ class ReplicationGroup:
         group = api.describe_group(self.client, self.name)
         return Seen("ready", "gone") if group is None else Seen("", group.get("Status", ""))
 
-    def _look_visible(self) -> Seen:
-        view = api.read_view(self.client, self.name)
-        return Seen("", "not visible yet") if view is None else Seen("ready", view.status, view)
-
     def _try(self, call: t.Callable[[], t.Any]) -> Seen:
         """One try of a request that AWS takes only in the right state."""
-        try:
-            return Seen("ready", "taken", call())
-        except AnsibleAWSError as error:
-            if api.is_error(error, *api.BUSY_CODES):
-                return Seen("", str(error.exception))
-            raise
+        return attempt(call, *api.BUSY_CODES)
 
     def _result(
         self, changed: bool, diff: dict[str, t.Any], view: View | None = None, pending: t.Sequence[Step] = ()

@@ -158,7 +158,7 @@ def same_key(wanted: str, actual: str) -> bool:
 def wanted_tags(params: dict[str, t.Any], current: dict[str, str]) -> dict[str, str]:
     """All tags the group should have. The module's own is never purged."""
     foreign = {key: value for key, value in current.items() if key != VERSION_TAG}
-    to_set, to_remove = changed_tags(foreign, params.get("tags"), params.get("purge_tags", True))
+    to_set, to_remove, _after = changed_tags(foreign, params.get("tags"), params.get("purge_tags", True))
     version = {VERSION_TAG: params["auth_token_version"]} if params.get("auth_token_version") else {}
     kept = {key: value for key, value in current.items() if key not in to_remove}
     return kept | {key: str(value) for key, value in to_set.items()} | version

@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws import ownership
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import has_tags
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.leftovers import marks, tagged
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.leftovers.marks import Leftover
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import paginate
@@ -43,42 +44,23 @@ class Scope:
         return list(marks.cluster_tags(self.cluster))
 
 
-def _balancers(
-    scope: Scope, kind: str, operation: str, key: str, arn: str, name: str, users: str
-) -> t.Iterator[Leftover | None]:
+def _balancers(scope: Scope, kind: str, noun: str, users: str) -> t.Iterator[Leftover | None]:
     client = scope.clients("elbv2")
-    found = paginate(client, operation, key)
+    found = paginate(client, f"describe_{kind}s", f"{noun}s")
     for start in range(0, len(found), BALANCERS_AT_ONCE):
-        some = {item[arn]: item for item in found[start : start + BALANCERS_AT_ONCE]}
+        some = {item[f"{noun}Arn"]: item for item in found[start : start + BALANCERS_AT_ONCE]}
         for told_of in client.describe_tags(ResourceArns=list(some), aws_retry=True)["TagDescriptions"]:
-            item = some[told_of["ResourceArn"]]
-            yield marks.judge_balancer(
-                kind, item[arn], item[name], marks.tags_of(told_of), item.get(users, []), scope.cluster
-            )
+            arn = told_of["ResourceArn"]
+            item, tags = some[arn], marks.tags_of(told_of)
+            yield marks.judge_balancer(kind, arn, item[f"{noun}Name"], tags, item.get(users, []), scope.cluster)
 
 
 def load_balancers(scope: Scope) -> t.Iterator[Leftover | None]:
-    yield from _balancers(
-        scope,
-        "load_balancer",
-        "describe_load_balancers",
-        "LoadBalancers",
-        "LoadBalancerArn",
-        "LoadBalancerName",
-        "",
-    )
+    return _balancers(scope, "load_balancer", "LoadBalancer", users="")
 
 
 def target_groups(scope: Scope) -> t.Iterator[Leftover | None]:
-    yield from _balancers(
-        scope,
-        "target_group",
-        "describe_target_groups",
-        "TargetGroups",
-        "TargetGroupArn",
-        "TargetGroupName",
-        "LoadBalancerArns",
-    )
+    return _balancers(scope, "target_group", "TargetGroup", users="LoadBalancerArns")
 
 
 def instances(scope: Scope) -> t.Iterator[Leftover | None]:
@@ -95,13 +77,13 @@ def network_interfaces(scope: Scope) -> t.Iterator[Leftover | None]:
         yield from (marks.judge_interface(interface, scope.cluster, {}, set(), False) for interface in found)
         return
     vpc = {"vpc-id": [scope.vpc_id]}
-    ours = any(ownership.is_owned(marks.tags_of(one), scope.tags) for one in scope.ec2("describe_vpcs", "Vpcs", vpc))
+    ours = any(has_tags(marks.tags_of(one), scope.tags) for one in scope.ec2("describe_vpcs", "Vpcs", vpc))
     groups = {
         one["GroupId"]: marks.tags_of(one) for one in scope.ec2("describe_security_groups", "SecurityGroups", vpc)
     }
     of_cluster = {group: marks.cluster_mark(tags, scope.cluster) for group, tags in groups.items()}
     of_cluster = {group: mark for group, mark in of_cluster.items() if mark}
-    own = {group for group, tags in groups.items() if ownership.is_owned(tags, scope.tags)}
+    own = {group for group, tags in groups.items() if has_tags(tags, scope.tags)}
     for interface in scope.ec2("describe_network_interfaces", "NetworkInterfaces", vpc):
         yield marks.judge_interface(interface, scope.cluster, of_cluster, own, ours)
 

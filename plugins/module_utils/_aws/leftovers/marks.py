@@ -12,6 +12,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import has_tags
+
 #: Set by Karpenter on what it launches for a node pool.
 KARPENTER = "karpenter.sh/nodepool"
 #: Set by the EBS CSI driver, with the value "true": it says nothing of the cluster.
@@ -122,7 +124,7 @@ def judge_group(group: dict[str, t.Any], cluster: str) -> Leftover | None:
 def judge_volume(volume: dict[str, t.Any], cluster: str, tags: dict[str, str]) -> Leftover | None:
     own = tags_of(volume)
     mark = cluster_mark(own, cluster)
-    if not mark and EBS_CSI in own and tags.items() <= own.items():
+    if not mark and EBS_CSI in own and has_tags(own, tags):
         mark = f"{EBS_CSI}, and the deployment's tags"
     if not mark:
         return None

@@ -16,11 +16,11 @@ try:
 except ImportError:
     pass  # Handled by AnsibleAWSModule
 
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import has_tags
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.leftovers import listing, marks
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.leftovers.listing import Scope
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.leftovers.marks import Leftover
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import error_code
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.ownership import is_owned
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.permissions import told
 
 #: What AWS says as long as something else still uses it. The next look tries again.
@@ -61,7 +61,7 @@ def _security_group(scope: Scope, identity: str, _name: str) -> None:
     ):
         for group in scope.ec2("describe_security_groups", "SecurityGroups", {by_rule: [identity]}):
             tags = marks.tags_of(group)
-            if not (is_owned(tags, scope.tags) or marks.cluster_mark(tags, scope.cluster)):
+            if not (has_tags(tags, scope.tags) or marks.cluster_mark(tags, scope.cluster)):
                 continue
             permissions = rules_naming(group[key], identity)
             revoke(GroupId=group["GroupId"], IpPermissions=permissions, aws_retry=True)

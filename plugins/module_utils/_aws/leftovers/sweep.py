@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws import ownership
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import has_tags
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.leftovers import listing, removal
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.leftovers.listing import Scope
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.leftovers.marks import Leftover
@@ -36,7 +37,7 @@ class Sweep:
         if self._cluster_gone:
             return
         cluster = ownership.find(self.scope.clients, "eks:cluster", self.scope.cluster)
-        if cluster and not ownership.is_owned(cluster.tags or {}, self.scope.tags):
+        if cluster and not has_tags(cluster.tags or {}, self.scope.tags):
             self.scope = replace(self.scope, cluster="")
         self._cluster_gone = cluster is None or not self.scope.cluster
 

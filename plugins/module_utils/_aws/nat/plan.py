@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import changed_tags
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import changed_tags, has_tags
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.wait import Seen
 
 #: One that is there to stay; a failed one is deleted by AWS within an hour.
@@ -70,10 +70,6 @@ class Wanted:
     subnet_id: str
 
 
-def belongs(tags: dict[str, str], owner: dict[str, str]) -> bool:
-    return all(tags.get(key) == value for key, value in owner.items())
-
-
 def place(wanted: list[Wanted], gateways: list[Gateway]) -> dict[str, Gateway]:
     """Name -> the gateway that is already there for it, by its subnet. Names without one are missing from the result."""
     alive = {one.subnet_id: one for one in reversed(gateways) if one.state in ALIVE}
@@ -82,18 +78,18 @@ def place(wanted: list[Wanted], gateways: list[Gateway]) -> dict[str, Gateway]:
 
 def foreign(placed: dict[str, Gateway], owner: dict[str, str]) -> list[str]:
     """What stands where a gateway of the owner is wanted, for a message."""
-    return [f"{one.id} in {one.subnet_id}" for one in placed.values() if not belongs(one.tags, owner)]
+    return [f"{one.id} in {one.subnet_id}" for one in placed.values() if not has_tags(one.tags, owner)]
 
 
 def unused(placed: dict[str, Gateway], gateways: list[Gateway], owner: dict[str, str]) -> list[str]:
     """Ids of the owner's other gateways."""
     used = {one.id for one in placed.values()}
-    return sorted(one.id for one in gateways if one.state in ALIVE and one.id not in used and belongs(one.tags, owner))
+    return sorted(one.id for one in gateways if one.state in ALIVE and one.id not in used and has_tags(one.tags, owner))
 
 
 def free_address(name: str, addresses: list[Address], owner: dict[str, str]) -> Address | None:
     """An address that an earlier run has allocated for this gateway and did not come to use."""
-    fitting = [one for one in addresses if one.free and one.tags.get("Name") == name and belongs(one.tags, owner)]
+    fitting = [one for one in addresses if one.free and one.tags.get("Name") == name and has_tags(one.tags, owner)]
     return fitting[0] if fitting else None
 
 
@@ -109,7 +105,7 @@ def retagged(
     for name, one in placed.items():
         of_addresses = {key: known[key] for key in one.allocation_ids if key in known}
         for identity, current in {one.id: one.tags, **of_addresses}.items():
-            to_set, to_remove = changed_tags(current, tags(name), purge)
+            to_set, to_remove, _after = changed_tags(current, tags(name), purge)
             if to_set or to_remove:
                 found[identity] = (to_set, to_remove)
     return found
@@ -122,7 +118,7 @@ def releasable(addresses: list[Address], kept: list[Gateway], owner: dict[str, s
     return sorted(
         one.allocation_id
         for one in addresses
-        if belongs(one.tags, owner) and one.allocation_id not in in_use and one.tags.get("Name") not in names
+        if has_tags(one.tags, owner) and one.allocation_id not in in_use and one.tags.get("Name") not in names
     )
 
 

@@ -5,21 +5,20 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ansible_collections.rayops.serve_ha.plugins.modules import eks_addon
 
-from ..conftest import FakeService, aws_error
+from ..conftest import aws_error
+from .fake_eks import TaggedEks
 
 ARN = "arn:aws:eks:us-west-2:111122223333"
 
 
-class Addons(FakeService):
+class Addons(TaggedEks):
     """C(steps) are what the next descriptions of an add-on show: a status, values to merge, or None for gone."""
 
-    service = "eks"
     versions = (("v1.11.4-eksbuild.10", False), ("v1.11.4-eksbuild.2", True), ("v1.9.3-eksbuild.10", False))
 
     def __init__(self) -> None:
@@ -28,14 +27,11 @@ class Addons(FakeService):
         self.addons: dict[str, dict[str, Any]] = {}
         self.steps: dict[str, list[Any]] = {}
         self.roles: dict[str, tuple[str, str]] = {}
-        #: What the next creations, updates and deletions are refused with.
-        self.errors: list[Exception] = []
         self.update = {"id": "u-1", "status": "InProgress"}
         self.creation: list[Any] = ["CREATING", "CREATING", "ACTIVE"]
 
-    def _refuse(self) -> None:
-        if self.errors:
-            raise self.errors.pop(0)
+    def resources(self) -> Iterable[dict[str, Any]]:
+        return self.addons.values()
 
     def _associate(self, addon: dict[str, Any], associations: list[dict[str, str]] | None) -> None:
         if associations is None:
@@ -69,7 +65,7 @@ class Addons(FakeService):
                 raise aws_error("ResourceNotFoundException")
         if addonName not in self.addons or not self.cluster:
             raise aws_error("ResourceNotFoundException")
-        return {"addon": copy.deepcopy(self.addons[addonName])}
+        return {"addon": self.addons[addonName]}
 
     def create_addon(
         self,
@@ -79,13 +75,12 @@ class Addons(FakeService):
         podIdentityAssociations: Any = None,
         **more: Any,
     ) -> dict[str, Any]:
-        self._refuse()
         assert addonName not in self.addons
         more.pop("resolveConflicts")
-        addon = self.add(addonName, **copy.deepcopy(more), status="CREATING")
+        addon = self.add(addonName, **more, status="CREATING")
         self._associate(addon, podIdentityAssociations)
         self.steps.setdefault(addonName, list(self.creation))
-        return {"addon": copy.deepcopy(addon)}
+        return {"addon": addon}
 
     def update_addon(
         self,
@@ -95,7 +90,6 @@ class Addons(FakeService):
         podIdentityAssociations: Any = None,
         **more: Any,
     ) -> dict[str, Any]:
-        self._refuse()
         addon = self.addons[addonName]
         more.pop("resolveConflicts")
         # As EKS does: without a role it falls back to the node's.
@@ -106,7 +100,6 @@ class Addons(FakeService):
         return {"update": self.update}
 
     def delete_addon(self, clusterName: str, addonName: str, preserve: bool) -> dict[str, Any]:
-        self._refuse()
         self.addons[addonName]["status"] = "DELETING"
         self.steps.setdefault(addonName, []).extend(["DELETING", None] if not self.steps.get(addonName) else [])
         return {}
@@ -138,16 +131,6 @@ class Addons(FakeService):
     def list_addons(self, clusterName: str) -> dict[str, Any]:
         return {"addons": list(self.addons)}
 
-    def tag_resource(self, resourceArn: str, tags: dict[str, str]) -> None:
-        self._by_arn(resourceArn)["tags"] |= tags
-
-    def untag_resource(self, resourceArn: str, tagKeys: list[str]) -> None:
-        for key in tagKeys:
-            del self._by_arn(resourceArn)["tags"][key]
-
-    def _by_arn(self, arn: str) -> dict[str, Any]:
-        return next(addon for addon in self.addons.values() if addon["addonArn"] == arn)
-
 
 def item(name: str = "coredns", **values: Any) -> dict[str, Any]:
     return {"addon_name": name} | values
@@ -157,7 +140,6 @@ def runner(run_aws_module: Callable[..., dict[str, Any]], eks: Addons) -> Callab
     """run(addons, check=False, **other options) -> the result of eks_addon; C(addons) are names or items."""
 
     def run(addons: list[Any], check: bool = False, **params: Any) -> dict[str, Any]:
-        eks.calls.clear()
         items = [item(each) if isinstance(each, str) else each for each in addons]
         return run_aws_module(eks_addon, {"eks": eks}, {"cluster_name": "mistral", "addons": items} | params, check)
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..conftest import FakeService, aws_error
@@ -14,17 +14,33 @@ ARN = "arn:aws:eks:us-west-2:111122223333:"
 ENDPOINT = {"endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs"}
 
 
-class FakeEks(FakeService):
-    """Each status lasts for two looks (or attempts to delete). C(errors) are raised by the next calls of an operation, None is no error."""
+class TaggedEks(FakeService):
+    """What has tags, each with its ARN under whatever key."""
 
     service = "eks"
+
+    def resources(self) -> Iterable[dict[str, Any]]:
+        raise NotImplementedError
+
+    def _tags(self, arn: str) -> dict[str, str]:
+        return next(one["tags"] for one in self.resources() if arn in one.values())
+
+    def tag_resource(self, resourceArn: str, tags: dict[str, str]) -> None:
+        self._tags(resourceArn).update(tags)
+
+    def untag_resource(self, resourceArn: str, tagKeys: list[str]) -> None:
+        for key in tagKeys:
+            del self._tags(resourceArn)[key]
+
+
+class FakeEks(TaggedEks):
+    """Each status lasts for two looks (or attempts to delete)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.clusters: dict[str, dict[str, Any]] = {}
         self.groups: dict[str, dict[str, Any]] = {}
         self.updates: dict[str, dict[str, Any]] = {}
-        self.errors: dict[str, list[Exception | None]] = {}
         #: Name -> what it becomes, and after how many looks.
         self._next: dict[str, list[Any]] = {}
         #: What the next creation or deletion ends in, and the next update's errors.
@@ -33,12 +49,8 @@ class FakeEks(FakeService):
         #: Looks until a new resource is seen at all.
         self.invisible = self._hidden = 0
 
-    def request(self, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        queue = self.errors.get(name)
-        if queue and (error := queue.pop(0)):
-            self.calls.append((name, parameters))
-            raise error
-        return copy.deepcopy(super().request(name, parameters))
+    def resources(self) -> Iterable[dict[str, Any]]:
+        return [*self.clusters.values(), *self.groups.values()]
 
     # Time
 
@@ -235,15 +247,12 @@ class FakeEks(FakeService):
             group["launchTemplate"] |= template
         return self._update(group, name)
 
-    # Tags
 
-    def _by_arn(self, arn: str) -> dict[str, Any]:
-        every = [*self.clusters.values(), *self.groups.values()]
-        return next(one for one in every if arn in (one.get("arn"), one.get("nodegroupArn")))
+def runner(run_aws_module: Callable[..., dict[str, Any]], module: Any, eks: FakeEks) -> Callable[..., dict[str, Any]]:
+    """run(params, check=False) -> the result of the module with the operations it called, and those that write."""
 
-    def tag_resource(self, resourceArn: str, tags: dict[str, str]) -> None:
-        self._by_arn(resourceArn)["tags"] |= tags
+    def run(params: dict[str, Any], check: bool = False) -> dict[str, Any]:
+        result = run_aws_module(module, {"eks": eks}, params, check)
+        return result | {"calls": [name for name, _parameters in eks.calls], "written": eks.written()}
 
-    def untag_resource(self, resourceArn: str, tagKeys: list[str]) -> None:
-        for key in tagKeys:
-            del self._by_arn(resourceArn)["tags"][key]
+    return run

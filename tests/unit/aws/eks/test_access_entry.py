@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks import access_entry
 from ansible_collections.rayops.serve_ha.plugins.modules import eks_access_entry
 
-from ..conftest import FakeClock, FakeService, aws_error
+from ..conftest import FakeClock, FakeService, aws_error, four_steps
+from .fake_eks import TaggedEks
 
 ACCOUNT = "arn:aws:iam::111122223333:"
 ADMIN = ACCOUNT + "role/admin"
@@ -22,21 +23,15 @@ POLICY = "arn:aws:eks::aws:cluster-access-policy/"
 Run = Callable[..., dict[str, Any]]
 
 
-class Entries(FakeService):
-    service = "eks"
-
+class Entries(TaggedEks):
     def __init__(self) -> None:
         super().__init__()
         self.cluster = True
         self.entries: dict[str, dict[str, Any]] = {}
         self.policies: dict[str, dict[str, dict[str, Any]]] = {}
-        self.errors: dict[str, list[Exception]] = {}
 
-    def request(self, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        if self.errors.get(name):
-            self.calls.append((name, parameters))
-            raise self.errors[name].pop(0)
-        return super().request(name, parameters)
+    def resources(self) -> Iterable[dict[str, Any]]:
+        return self.entries.values()
 
     def _entry(self, arn: str) -> dict[str, Any]:
         if not self.cluster or arn not in self.entries:
@@ -44,12 +39,12 @@ class Entries(FakeService):
         return self.entries[arn]
 
     def describe_access_entry(self, clusterName: str, principalArn: str) -> dict[str, Any]:
-        return {"accessEntry": copy.deepcopy(self._entry(principalArn))}
+        return {"accessEntry": self._entry(principalArn)}
 
     def list_associated_access_policies(self, clusterName: str, principalArn: str) -> dict[str, Any]:
         self._entry(principalArn)
         associated = [{"policyArn": arn, "accessScope": scope} for arn, scope in self.policies[principalArn].items()]
-        return {"associatedAccessPolicies": copy.deepcopy(associated)}
+        return {"associatedAccessPolicies": associated}
 
     def create_access_entry(
         self, clusterName: str, principalArn: str, clientRequestToken: str, **more: Any
@@ -64,8 +59,8 @@ class Entries(FakeService):
             "kubernetesGroups": [],
             "username": principalArn + "/{{SessionName}}",
             "tags": {},
-        } | copy.deepcopy(more)
-        return {"accessEntry": copy.deepcopy(self.entries[principalArn])}
+        } | more
+        return {"accessEntry": self.entries[principalArn]}
 
     def update_access_entry(self, clusterName: str, principalArn: str, **values: Any) -> None:
         # What is not named is lost: the worst that AWS' documentation allows.
@@ -85,16 +80,6 @@ class Entries(FakeService):
     def disassociate_access_policy(self, clusterName: str, principalArn: str, policyArn: str) -> None:
         self._entry(principalArn)
         del self.policies[principalArn][policyArn]
-
-    def tag_resource(self, resourceArn: str, tags: dict[str, str]) -> None:
-        self._by_arn(resourceArn)["tags"] |= tags
-
-    def untag_resource(self, resourceArn: str, tagKeys: list[str]) -> None:
-        for key in tagKeys:
-            del self._by_arn(resourceArn)["tags"][key]
-
-    def _by_arn(self, arn: str) -> dict[str, Any]:
-        return next(entry for entry in self.entries.values() if entry["accessEntryArn"] == arn)
 
 
 class Iam(FakeService):
@@ -124,7 +109,6 @@ def iam() -> Iam:
 @pytest.fixture
 def run(run_aws_module: Run, eks: Entries, iam: Iam) -> Run:
     def go(entries: list[dict[str, Any]], check: bool = False, **params: Any) -> dict[str, Any]:
-        eks.calls.clear()
         params = {"cluster_name": "mistral", "access_entries": entries} | params
         return run_aws_module(eks_access_entry, {"eks": eks, "iam": iam}, params, check)
 
@@ -193,58 +177,31 @@ def test_merge_policies(wanted: Any, purge: bool, merged: dict[str, Any]) -> Non
 def test_twelve_steps(eks: Entries, run: Run) -> None:
     first = [entry(access_policies=[policy("Admin")], kubernetes_groups=["b", "a"]), entry(NODE, type="EC2_LINUX")]
     tags = {"tags": {"rayops.serve_ha/deployment": "mistral"}}
-    result = run(first, check=True, **tags)
-    assert (result["failed"], result["changed"], eks.written(), eks.entries) == (False, True, [], {})
-    predicted = result["diff"]
-    assert set(predicted["after"]) == {ADMIN, NODE} and predicted["before"] == {}
-    result = run(first, **tags)
-    assert (result["changed"], result["diff"]) == (True, predicted)
-    assert eks.written() == ["create_access_entry", "associate_access_policy", "create_access_entry"]
+    writes = ["create_access_entry", "associate_access_policy", "create_access_entry"]
+    result = four_steps(run, eks, first, writes=writes, reads=4, **tags)
+    assert set(result["diff"]["after"]) == {ADMIN, NODE} and result["diff"]["before"] == {}
     assert eks.policies[ADMIN] == {POLICY + "Admin": {"type": "cluster"}}
     admin, node = result["access_entries"]
     assert admin["username"] == ADMIN + "/{{SessionName}}" and admin["kubernetes_groups"] == ["a", "b"]
     assert admin["access_policies"] == [{"policy_arn": POLICY + "Admin", "access_scope": A}]
     assert node["type"] == "EC2_LINUX" and node["tags"] == tags["tags"]
-    for check in (True, False):
-        result = run(first, check=check, **tags)
-        assert (result["changed"], eks.written(), result["diff"]) == (False, [], {"before": {}, "after": {}})
-        assert len(eks.calls) == 4
 
     second = [entry(access_policies=[policy("View", "ml")], kubernetes_groups=["a"], tags={"team": "ml"}), entry(NODE)]
-    before = copy.deepcopy((eks.entries, eks.policies))
-    result = run(second, check=True, **tags)
-    assert (result["changed"], eks.written(), (eks.entries, eks.policies)) == (True, [], before)
-    predicted = result["diff"]
-    assert set(predicted["before"]) == {ADMIN}
-    assert predicted["after"][ADMIN] == {
+    # Access is given before it is taken.
+    access = ["associate_access_policy", "disassociate_access_policy"]
+    result = four_steps(run, eks, second, writes=["update_access_entry", "tag_resource", *access], reads=4, **tags)
+    assert set(result["diff"]["before"]) == {ADMIN}
+    assert result["diff"]["after"][ADMIN] == {
         "access_policies": {POLICY + "View": {"type": "namespace", "namespaces": ["ml"]}},
         "kubernetes_groups": ["a"],
         "tags": {"rayops.serve_ha/deployment": "mistral", "team": "ml"},
     }
-    result = run(second, **tags)
-    assert (result["changed"], result["diff"]) == (True, predicted)
-    # Access is given before it is taken.
-    assert eks.written() == [
-        "update_access_entry",
-        "tag_resource",
-        "associate_access_policy",
-        "disassociate_access_policy",
-    ]
     assert eks.entries[ADMIN]["username"] == ADMIN + "/{{SessionName}}"
     assert result["access_entries"][0]["kubernetes_groups"] == ["a"]
-    for check in (True, False):
-        result = run(second, check=check, **tags)
-        assert (result["changed"], eks.written()) == (False, [])
 
-    gone, absent = [entry(), entry(NODE)], {"state": "absent"}
-    result = run(gone, check=True, **absent)
-    assert (result["changed"], eks.written()) == (True, [])
-    predicted = result["diff"]
-    result = run(gone, **absent)
-    assert (result["changed"], result["diff"], result["access_entries"], eks.entries) == (True, predicted, [], {})
-    for check in (True, False):
-        result = run(gone, check=check, **absent)
-        assert (result["changed"], eks.written(), len(eks.calls)) == (False, [], 2)
+    gone = [entry(), entry(NODE)]
+    result = four_steps(run, eks, gone, writes=["delete_access_entry"] * 2, reads=2, state="absent")
+    assert (result["access_entries"], eks.entries) == ([], {})
 
 
 def test_others_are_never_touched(eks: Entries, run: Run) -> None:

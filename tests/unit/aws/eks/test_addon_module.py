@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.modules import eks_addon_info
 
+from ..conftest import four_steps
 from .fake_addons import Addons, item, runner
 
 ROLE = "arn:aws:iam::111122223333:role/"
@@ -37,24 +37,14 @@ def test_twelve_steps(eks: Addons, run: Run) -> None:
         item("vpc-cni", service_account_role_arn=ROLE + "cni"),
     ]
     tags = {"tags": {"rayops.serve_ha/deployment": "mistral"}}
-
-    result = run(first, check=True, **tags)
-    assert (result["failed"], result["changed"], eks.written(), eks.addons) == (False, True, [], {})
+    assert run(first, check=True)["addons"][0]["configuration_values"] == {"replicaCount": 2}
+    # An unchanged one is described, and so is the one association.
+    result = four_steps(run, eks, first, writes=["create_addon"] * 2, reads=3, **tags)
     assert set(result["diff"]["after"]) == {"coredns", "vpc-cni"} and result["diff"]["before"] == {}
-    assert result["addons"][0]["configuration_values"] == {"replicaCount": 2}
-
-    result = run(first, **tags)
-    assert (result["changed"], eks.written()) == (True, ["create_addon", "create_addon"])
     assert [addon["status"] for addon in result["addons"]] == ["ACTIVE", "ACTIVE"]
     assert result["addons"][0]["tags"] == tags["tags"]
     created = result["diff"]["after"]["coredns"]
     assert created["pod_identity_associations"] == {"sa": ROLE + "a"} and created["tags"] == tags["tags"]
-
-    for check in (True, False):
-        result = run(first, check=check, **tags)
-        assert (result["changed"], eks.written(), result["diff"]) == (False, [], {"before": {}, "after": {}})
-        # describe each, and the one association
-        assert len(eks.calls) == 3
 
     second = [
         item(
@@ -64,38 +54,21 @@ def test_twelve_steps(eks: Addons, run: Run) -> None:
         ),
         item("vpc-cni", configuration_values={"env": {}}),
     ]
-    tags = {"tags": {"team": "ml"}}
-    before = copy.deepcopy(eks.addons)
-    result = run(second, check=True, **tags)
-    assert (result["changed"], eks.written(), eks.addons) == (True, [], before)
-    predicted = result["diff"]
-    result = run(second, **tags)
-    assert (result["changed"], result["diff"]) == (True, predicted)
-    assert predicted["before"]["coredns"] == {
+    updates = ["tag_resource", "untag_resource", "update_addon"]
+    result = four_steps(run, eks, second, writes=updates * 2, reads=3, tags={"team": "ml"})
+    assert result["diff"]["before"]["coredns"] == {
         "addon_version": "v1.11.4-eksbuild.2",
         "configuration_values": {"replicaCount": 2},
         "pod_identity_associations": {"sa": ROLE + "a"},
         "tags": {"rayops.serve_ha/deployment": "mistral"},
     }
-    assert predicted["after"]["vpc-cni"] == {"configuration_values": {"env": {}}, "tags": {"team": "ml"}}
+    assert result["diff"]["after"]["vpc-cni"] == {"configuration_values": {"env": {}}, "tags": {"team": "ml"}}
     assert eks.addons["vpc-cni"]["serviceAccountRoleArn"] == ROLE + "cni"
     assert result["addons"][0]["addon_version"] == "v1.11.4-eksbuild.10"
-    assert eks.written() == [*["tag_resource", "untag_resource", "update_addon"] * 2]
-    for check in (True, False):
-        result = run(second, check=check, **tags)
-        assert (result["changed"], eks.written()) == (False, [])
 
-    gone = {"state": "absent"}
-    result = run(["coredns", "vpc-cni"], check=True, **gone)
-    assert (result["changed"], eks.written()) == (True, [])
-    predicted = result["diff"]
-    assert predicted["before"]["coredns"]["addon_version"] == "v1.11.4-eksbuild.10" and predicted["after"] == {}
-    result = run(["coredns", "vpc-cni"], **gone)
-    assert (result["changed"], result["diff"], result["addons"]) == (True, predicted, [])
-    assert (eks.written(), eks.addons) == (["delete_addon", "delete_addon"], {})
-    for check in (True, False):
-        result = run(["coredns", "vpc-cni"], check=check, **gone)
-        assert (result["changed"], eks.written(), len(eks.calls)) == (False, [], 2)
+    result = four_steps(run, eks, ["coredns", "vpc-cni"], writes=["delete_addon"] * 2, reads=2, state="absent")
+    assert result["diff"]["before"]["coredns"]["addon_version"] == "v1.11.4-eksbuild.10"
+    assert (result["diff"]["after"], result["addons"], eks.addons) == ({}, [], {})
 
 
 @pytest.mark.parametrize(
@@ -180,7 +153,6 @@ def test_no_add_ons(run: Run, eks: Addons) -> None:
 
 def test_info(run_aws_module: Run, eks: Addons) -> None:
     def info(**params: Any) -> dict[str, Any]:
-        eks.calls.clear()
         return run_aws_module(eks_addon_info, {"eks": eks}, {"cluster_name": "mistral"} | params)
 
     eks.add("vpc-cni", configurationValues='{"env": {"A_B": "c"}}')

@@ -160,18 +160,18 @@ def test_what_is_being_deleted_is_created_when_it_is_gone(eks: Addons, run: Run)
 
 def test_a_role_that_is_not_known_yet_is_tried_again(eks: Addons, run: Run, clock: FakeClock) -> None:
     refused = aws_error("InvalidParameterException", "Role provided in the request does not exist")
-    eks.errors = [refused, refused]
+    eks.errors["create_addon"] = [refused, refused]
     roles = [{"service_account": "sa", "role_arn": ROLE + "new"}]
     result = run([item(pod_identity_associations=roles)])
     assert not result["failed"] and eks.written() == ["create_addon"] * 3
     eks.addons.clear()
-    eks.errors = [refused] * 100
+    eks.errors["create_addon"] = [refused] * 100
     result = run([item(pod_identity_associations=roles)])
     assert result["failed"] and "Role provided in the request does not exist" in result["msg"]
 
 
 def test_what_aws_refuses_is_told_in_its_own_words(eks: Addons, run: Run) -> None:
-    eks.errors = [aws_error("InvalidParameterException", "Addon version specified is not supported")]
+    eks.errors["create_addon"] = [aws_error("InvalidParameterException", "Addon version specified is not supported")]
     result = run([item(addon_version="v0")])
     assert result["failed"] and "create add-on coredns" in result["msg"] and "not supported" in result["msg"]
     assert eks.written() == ["create_addon"]
@@ -180,12 +180,12 @@ def test_what_aws_refuses_is_told_in_its_own_words(eks: Addons, run: Run) -> Non
 def test_deletion_waits_for_what_eks_is_at(eks: Addons, run: Run) -> None:
     eks.add("coredns", status="UPDATING")
     busy = aws_error("InvalidRequestException", "an update is in progress")
-    eks.errors = [busy]
+    eks.errors["delete_addon"] = [busy]
     result = run([item(preserve=True)], state="absent")
     assert (result["changed"], eks.written(), eks.addons) == (True, ["delete_addon"] * 2, {})
     assert eks.calls[1][1]["preserve"] is True
     eks.add("coredns", status="UPDATING")
-    eks.errors = [busy]
+    eks.errors["delete_addon"] = [busy]
     assert "an update is in progress" in run(["coredns"], state="absent", wait=False)["msg"]
 
 

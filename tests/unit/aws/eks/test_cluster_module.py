@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.modules import eks_cluster, eks_cluster_info
 
-from ..conftest import FakeClock, aws_error
-from .fake_eks import FakeEks
+from ..conftest import FakeClock, aws_error, four_steps
+from .fake_eks import FakeEks, runner
 
 Run = Callable[..., dict[str, Any]]
 CREATE = {
@@ -46,44 +46,20 @@ def eks() -> FakeEks:
 
 @pytest.fixture
 def run(eks: FakeEks, run_aws_module: Run) -> Run:
-    """Run the module: run(params, check=False) -> result with the operations it called, and those that write."""
-
-    def run_module(params: dict[str, Any], check: bool = False) -> dict[str, Any]:
-        eks.calls.clear()
-        result = run_aws_module(eks_cluster, {"eks": eks}, params, check)
-        return result | {"calls": [name for name, _parameters in eks.calls], "written": eks.written()}
-
-    return run_module
+    return runner(run_aws_module, eks_cluster, eks)
 
 
 def test_twelve_steps(eks: FakeEks, run: Run) -> None:
-    seen = {}
-    for name, params, writes in (
-        ("create", CREATE, ["create_cluster"]),
-        ("modify", MODIFY, UPDATES),
-        ("delete", DELETE, ["delete_cluster"]),
-    ):
-        checked = run(params, check=True)
-        assert (checked["failed"], checked["changed"], checked["written"]) == (False, True, [])
-        done = run(params)
-        assert (done["failed"], done["changed"], done["written"]) == (False, True, writes)
-        assert checked["diff"] == done["diff"]
-        for check in (True, False):
-            again = run(params, check=check)
-            assert (again["failed"], again["changed"], again["written"]) == (False, False, [])
-            assert again["diff"] == {"before": {}, "after": {}}
-            assert again["calls"] == ["describe_cluster"]
-        seen[name] = done
-    assert seen["create"]["cluster"]["status"] == "ACTIVE"
-    assert seen["create"]["cluster"]["tags"] == {"owner": "ops", "old": "1"}
-    modified = seen["modify"]["cluster"]
-    assert (modified["version"], modified["tags"]) == ("1.35", {"owner": "dev"})
-    assert modified["access_config"] == {"authentication_mode": "API"}
-    assert seen["modify"]["diff"]["before"]["version"] == "1.33"
-    assert seen["modify"]["diff"]["after"]["cluster_logging"] == ["audit"]
-    assert seen["modify"]["diff"]["after"]["tags"] == {"owner": "dev"}
-    assert "role_arn" not in seen["modify"]["diff"]["after"]
-    assert seen["delete"]["cluster"] == {}
+    created = four_steps(run, eks, CREATE, writes=["create_cluster"], reads=1)["cluster"]
+    assert (created["status"], created["tags"]) == ("ACTIVE", {"owner": "ops", "old": "1"})
+    result = four_steps(run, eks, MODIFY, writes=UPDATES, reads=1)
+    assert (result["cluster"]["version"], result["cluster"]["tags"]) == ("1.35", {"owner": "dev"})
+    assert result["cluster"]["access_config"] == {"authentication_mode": "API"}
+    assert result["diff"]["before"]["version"] == "1.33"
+    assert result["diff"]["after"]["cluster_logging"] == ["audit"]
+    assert result["diff"]["after"]["tags"] == {"owner": "dev"}
+    assert "role_arn" not in result["diff"]["after"]
+    assert four_steps(run, eks, DELETE, writes=["delete_cluster"], reads=1)["cluster"] == {}
     assert eks.clusters == {}
 
 
@@ -170,7 +146,8 @@ def test_a_failed_update_fails_with_its_errors_and_starts_no_other(eks: FakeEks,
 
 def test_an_update_waits_for_another_that_is_not_seen_in_the_status_yet(eks: FakeEks, run: Run) -> None:
     run(CREATE)
-    eks.errors["update_cluster_config"] = [aws_error("ResourceInUseException", "cluster has an update in progress")] * 2
+    eks.errors["update_cluster_config"] = [aws_error("ResourceInUseException", "cluster has an update in progress")] * 3
+    assert "an update in progress" in run({"name": "mistral", "deletion_protection": True, "wait": False})["msg"]
     result = run({"name": "mistral", "deletion_protection": True})
     assert (result["failed"], result["cluster"]["deletion_protection"]) == (False, True)
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.modules import eks_nodegroup
 
-from ..conftest import FakeClock, aws_error
-from .fake_eks import FakeEks
+from ..conftest import FakeClock, aws_error, four_steps
+from .fake_eks import FakeEks, runner
 
 Run = Callable[..., dict[str, Any]]
 NAMES = {"cluster_name": "mistral", "nodegroup_name": "core"}
@@ -47,44 +47,23 @@ def eks() -> FakeEks:
 
 @pytest.fixture
 def run(eks: FakeEks, run_aws_module: Run) -> Run:
-    """Run the module: run(params, check=False) -> result with the operations it called, and those that write."""
-
-    def run_module(params: dict[str, Any], check: bool = False) -> dict[str, Any]:
-        eks.calls.clear()
-        result = run_aws_module(eks_nodegroup, {"eks": eks}, params, check)
-        return result | {"calls": [name for name, _parameters in eks.calls], "written": eks.written()}
-
-    return run_module
+    return runner(run_aws_module, eks_nodegroup, eks)
 
 
 def test_twelve_steps(eks: FakeEks, run: Run) -> None:
-    seen = {}
-    for name, params, writes in (
-        ("create", CREATE, ["create_nodegroup"]),
-        ("modify", MODIFY, ["untag_resource", "update_nodegroup_config", "update_nodegroup_version"]),
-        ("delete", DELETE, ["delete_nodegroup"]),
-    ):
-        checked = run(params, check=True)
-        assert (checked["failed"], checked["changed"], checked["written"]) == (False, True, [])
-        done = run(params)
-        assert (done["failed"], done["changed"], done["written"]) == (False, True, writes)
-        assert checked["diff"] == done["diff"]
-        for check in (True, False):
-            again = run(params, check=check)
-            assert (again["failed"], again["changed"], again["written"]) == (False, False, [])
-            assert again["diff"] == {"before": {}, "after": {}}
-            assert again["calls"] == ["describe_nodegroup"]
-        seen[name] = done
-    created = seen["create"]["nodegroup"]
+    created = four_steps(run, eks, CREATE, writes=["create_nodegroup"], reads=1)["nodegroup"]
     assert (created["status"], created["labels"]) == ("ACTIVE", {"WorkerType": "ON_DEMAND"})
     assert created["scaling_config"] == {"min_size": 2, "max_size": 4, "desired_size": 2}
-    modified = seen["modify"]["nodegroup"]
+    updates = ["untag_resource", "update_nodegroup_config", "update_nodegroup_version"]
+    result = four_steps(run, eks, MODIFY, writes=updates, reads=1)
+    modified = result["nodegroup"]
     assert (modified["labels"], modified["taints"], modified["tags"]) == ({"WorkerType": "SPOT"}, [], {"owner": "ops"})
     assert modified["launch_template"] == {"id": "lt-1", "name": "core", "version": "2"}
     assert modified["scaling_config"] == {"min_size": 3, "max_size": 6, "desired_size": 3}
-    assert seen["modify"]["diff"]["before"]["labels"] == {"WorkerType": "ON_DEMAND"}
-    assert "subnets" not in seen["modify"]["diff"]["before"]
-    assert (seen["delete"]["nodegroup"], eks.groups) == ({}, {})
+    assert result["diff"]["before"]["labels"] == {"WorkerType": "ON_DEMAND"}
+    assert "subnets" not in result["diff"]["before"]
+    assert four_steps(run, eks, DELETE, writes=["delete_nodegroup"], reads=1)["nodegroup"] == {}
+    assert eks.groups == {}
 
 
 @pytest.mark.parametrize(

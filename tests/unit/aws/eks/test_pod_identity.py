@@ -5,75 +5,64 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks import pod_identity
 from ansible_collections.rayops.serve_ha.plugins.modules import eks_pod_identity_association
 
-from ..conftest import FakeClock, FakeService, aws_error
+from ..conftest import FakeClock, aws_error, four_steps
+from .fake_eks import TaggedEks
 
 ROLE = "arn:aws:iam::111122223333:role/"
 ARN = "arn:aws:eks:us-west-2:111122223333:podidentityassociation/mistral/"
 Run = Callable[..., dict[str, Any]]
 
 
-class Associations(FakeService):
-    service = "eks"
-
+class Associations(TaggedEks):
     def __init__(self) -> None:
         super().__init__()
         self.cluster = True
         self.made = 0
         self.associations: dict[str, dict[str, Any]] = {}
-        self.errors: list[Exception] = []
 
-    def _refuse(self) -> None:
-        if self.errors:
-            raise self.errors.pop(0)
+    def resources(self) -> Iterable[dict[str, Any]]:
+        return self.associations.values()
+
+    def _look(self) -> None:
         if not self.cluster:
             raise aws_error("ResourceNotFoundException", "No cluster found for name: mistral.")
 
     def list_pod_identity_associations(self, clusterName: str) -> dict[str, Any]:
-        if not self.cluster:
-            raise aws_error("ResourceNotFoundException", "No cluster found for name: mistral.")
+        self._look()
         keys = ("namespace", "serviceAccount", "associationId", "associationArn")
         return {"associations": [{key: item[key] for key in keys} for item in self.associations.values()]}
 
     def describe_pod_identity_association(self, clusterName: str, associationId: str) -> dict[str, Any]:
-        return {"association": copy.deepcopy(self.associations[associationId])}
+        return {"association": self.associations[associationId]}
 
     def create_pod_identity_association(
         self, clusterName: str, clientRequestToken: str, **values: Any
     ) -> dict[str, Any]:
-        self._refuse()
+        self._look()
         place = (values["namespace"], values["serviceAccount"])
         assert place not in [(item["namespace"], item["serviceAccount"]) for item in self.associations.values()]
         assert values.get("targetRoleArn") != ""
         self.made += 1
         id_ = f"a-{self.made}"
-        self.associations[id_] = copy.deepcopy(
-            {"associationId": id_, "associationArn": ARN + id_, "tags": {}, "disableSessionTags": False} | values
-        )
-        return {"association": copy.deepcopy(self.associations[id_])}
+        made = {"associationId": id_, "associationArn": ARN + id_, "tags": {}, "disableSessionTags": False}
+        self.associations[id_] = made | values
+        return {"association": self.associations[id_]}
 
     def update_pod_identity_association(self, clusterName: str, associationId: str, **values: Any) -> dict[str, Any]:
-        self._refuse()
+        self._look()
         self.associations[associationId] |= values
-        return {"association": copy.deepcopy(self.associations[associationId])}
+        return {"association": self.associations[associationId]}
 
     def delete_pod_identity_association(self, clusterName: str, associationId: str) -> None:
-        self._refuse()
+        self._look()
         del self.associations[associationId]
-
-    def tag_resource(self, resourceArn: str, tags: dict[str, str]) -> None:
-        self.associations[resourceArn.removeprefix(ARN)]["tags"] |= tags
-
-    def untag_resource(self, resourceArn: str, tagKeys: list[str]) -> None:
-        for key in tagKeys:
-            del self.associations[resourceArn.removeprefix(ARN)]["tags"][key]
 
 
 @pytest.fixture
@@ -84,7 +73,6 @@ def eks() -> Associations:
 @pytest.fixture
 def run(run_aws_module: Run, eks: Associations) -> Run:
     def go(associations: list[dict[str, Any]], check: bool = False, **params: Any) -> dict[str, Any]:
-        eks.calls.clear()
         params = {"cluster_name": "mistral", "associations": associations} | params
         return run_aws_module(eks_pod_identity_association, {"eks": eks}, params, check)
 
@@ -121,52 +109,28 @@ def test_values_that_aws_leaves_out() -> None:
 
 def test_twelve_steps(eks: Associations, run: Run) -> None:
     first = [item(role_arn=ROLE + "a"), item("ebs", role_arn=ROLE + "ebs", target_role_arn="")]
-    tags = {"tags": {"rayops.serve_ha/deployment": "mistral"}}
-    result = run(first, check=True, **tags)
-    assert (result["failed"], result["changed"], eks.written(), eks.associations) == (False, True, [], {})
-    predicted = result["diff"]
-    assert set(predicted["after"]) == {"kube-system/karpenter", "kube-system/ebs"} and predicted["before"] == {}
-    result = run(first, **tags)
-    assert (result["changed"], result["diff"]) == (True, predicted)
-    assert eks.written() == ["create_pod_identity_association"] * 2
+    tags = {"rayops.serve_ha/deployment": "mistral"}
+    result = four_steps(run, eks, first, writes=["create_pod_identity_association"] * 2, reads=3, tags=tags)
+    assert set(result["diff"]["after"]) == {"kube-system/karpenter", "kube-system/ebs"}
+    assert result["diff"]["before"] == {}
     assert [association["association_id"] for association in result["associations"]] == ["a-1", "a-2"]
-    assert result["associations"][0]["tags"] == tags["tags"]
-    for check in (True, False):
-        result = run(first, check=check, **tags)
-        assert (result["changed"], eks.written(), result["diff"]) == (False, [], {"before": {}, "after": {}})
-        assert len(eks.calls) == 3
+    assert result["associations"][0]["tags"] == tags
 
     second = [item(role_arn=ROLE + "b", disable_session_tags=True), item("ebs", target_role_arn=ROLE + "t")]
-    tags = {"tags": {"team": "ml"}}
-    before = copy.deepcopy(eks.associations)
-    result = run(second, check=True, **tags)
-    assert (result["changed"], eks.written(), eks.associations) == (True, [], before)
-    predicted = result["diff"]
-    assert predicted["after"]["kube-system/ebs"] == {"target_role_arn": ROLE + "t", "tags": {"team": "ml"}}
-    assert predicted["before"]["kube-system/karpenter"] == {
+    updates = ["update_pod_identity_association", "tag_resource", "untag_resource"]
+    result = four_steps(run, eks, second, writes=updates * 2, reads=3, tags={"team": "ml"})
+    assert result["diff"]["after"]["kube-system/ebs"] == {"target_role_arn": ROLE + "t", "tags": {"team": "ml"}}
+    assert result["diff"]["before"]["kube-system/karpenter"] == {
         "role_arn": ROLE + "a",
         "disable_session_tags": False,
-        "tags": {"rayops.serve_ha/deployment": "mistral"},
+        "tags": tags,
     }
-    result = run(second, **tags)
-    assert (result["changed"], result["diff"]) == (True, predicted)
-    assert eks.written() == ["update_pod_identity_association", "tag_resource", "untag_resource"] * 2
     assert eks.associations["a-1"]["roleArn"] == ROLE + "b" and eks.associations["a-2"]["roleArn"] == ROLE + "ebs"
     assert result["associations"][1]["target_role_arn"] == ROLE + "t"
-    for check in (True, False):
-        result = run(second, check=check, **tags)
-        assert (result["changed"], eks.written()) == (False, [])
 
-    gone, absent = [item(), item("ebs")], {"state": "absent"}
-    result = run(gone, check=True, **absent)
-    assert (result["changed"], eks.written()) == (True, [])
-    predicted = result["diff"]
-    result = run(gone, **absent)
-    assert (result["changed"], result["diff"], result["associations"]) == (True, predicted, [])
-    assert (eks.written(), eks.associations) == (["delete_pod_identity_association"] * 2, {})
-    for check in (True, False):
-        result = run(gone, check=check, **absent)
-        assert (result["changed"], eks.written(), len(eks.calls)) == (False, [], 1)
+    gone, deletions = [item(), item("ebs")], ["delete_pod_identity_association"] * 2
+    result = four_steps(run, eks, gone, writes=deletions, reads=1, state="absent")
+    assert (result["associations"], eks.associations) == ([], {})
 
 
 def test_others_are_let_be(eks: Associations, run: Run) -> None:
@@ -214,17 +178,17 @@ def test_a_role_is_needed_to_create(eks: Associations, run: Run) -> None:
 def test_a_role_that_is_not_known_yet_is_tried_again(eks: Associations, run: Run, clock: FakeClock) -> None:
     refused = aws_error("InvalidParameterException", "Role provided in the request does not exist.")
     run([item(role_arn=ROLE + "a")])
-    eks.errors = [refused, refused]
+    eks.errors["update_pod_identity_association"] = [refused, refused]
     assert run([item(role_arn=ROLE + "b")])["failed"] is False
     assert (eks.written(), clock.seconds) == (["update_pod_identity_association"] * 3, 10)
-    eks.errors = [refused] * 100
+    eks.errors["create_pod_identity_association"] = [refused] * 100
     result = run([item("ebs", role_arn=ROLE + "c")])
     assert result["failed"] and clock.seconds < 150
     assert "kube-system/ebs" in result["msg"] and "does not exist" in result["msg"]
 
 
 def test_other_refusals_are_told_at_once(eks: Associations, run: Run, clock: FakeClock) -> None:
-    eks.errors = [aws_error("ResourceLimitExceededException", "too many")]
+    eks.errors["create_pod_identity_association"] = [aws_error("ResourceLimitExceededException", "too many")]
     result = run([item(role_arn=ROLE + "a")])
     assert result["failed"] and clock.seconds == 0 and "too many" in result["msg"]
 

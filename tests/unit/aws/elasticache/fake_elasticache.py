@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..conftest import FakeService, aws_error
@@ -36,6 +36,10 @@ def onoff(value: bool) -> str:
     return "enabled" if value else "disabled"
 
 
+def as_dict(tags: Iterable[dict[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
 class FakeElastiCache(FakeService):
     """A change of a replication group takes C(slow) looks at it. C(tokens) are the AUTH tokens that its servers take."""
 
@@ -49,26 +53,32 @@ class FakeElastiCache(FakeService):
         self.tags: dict[str, dict[str, str]] = {}
         self.tokens: list[str] = []
         self.events: list[dict[str, Any]] = []
+        #: For so many looks nothing is to be seen.
         self.invisible = 0
         self.create_fails = False
         self._work: dict[str, list[Any]] = {}
         self.parameter_groups: dict[str, dict[str, Any]] = {}
         self.parameters: dict[str, dict[str, dict[str, Any]]] = {}
-        self.parameter_group_users = 0
+        self.subnet_groups: dict[str, dict[str, Any]] = {}
+        #: For so many tries of its deletion a parameter or subnet group is in use.
+        self.users = 0
+
+    def _hide(self, code: str) -> None:
+        if self.invisible:
+            self.invisible -= 1
+            raise aws_error(code)
 
     # -- replication groups --
 
     def describe_replication_groups(self, ReplicationGroupId: str = "", **_rest: Any) -> dict[str, Any]:
         if not ReplicationGroupId:
-            return {"ReplicationGroups": copy.deepcopy(list(self.groups.values()))}
-        if self.invisible:
-            self.invisible -= 1
-            raise aws_error("ReplicationGroupNotFoundFault")
+            return {"ReplicationGroups": list(self.groups.values())}
+        self._hide("ReplicationGroupNotFoundFault")
         self._tick(ReplicationGroupId)
         return {"ReplicationGroups": [copy.deepcopy(self._group(ReplicationGroupId))]}
 
     def describe_cache_clusters(self, **_rest: Any) -> dict[str, Any]:
-        return {"CacheClusters": copy.deepcopy(list(self.nodes.values()))}
+        return {"CacheClusters": list(self.nodes.values())}
 
     def describe_events(self, **_rest: Any) -> dict[str, Any]:
         return {"Events": self.events}
@@ -92,7 +102,7 @@ class FakeElastiCache(FakeService):
             "LogDeliveryConfigurations": [],
             "PendingModifiedValues": {},
         }
-        self.tags[group["ARN"]] = {tag["Key"]: tag["Value"] for tag in request.pop("Tags", [])}
+        self.tags[group["ARN"]] = as_dict(request.pop("Tags", []))
         if request.get("TransitEncryptionEnabled"):
             request.setdefault("TransitEncryptionMode", "required")
         template = {
@@ -108,9 +118,8 @@ class FakeElastiCache(FakeService):
             if self.create_fails:
                 group["Status"] = "create-failed"
 
-        shown = copy.deepcopy(group)
         self._begin(name, "creating", done)
-        return {"ReplicationGroup": shown}
+        return {"ReplicationGroup": group}
 
     def modify_replication_group(self, ReplicationGroupId: str, **request: Any) -> None:
         group = self._available(ReplicationGroupId)
@@ -164,7 +173,7 @@ class FakeElastiCache(FakeService):
         return {"TagList": [{"Key": key, "Value": value} for key, value in self.tags[ResourceName].items()]}
 
     def add_tags_to_resource(self, ResourceName: str, Tags: list[dict[str, str]]) -> None:
-        self._tag(ResourceName, {tag["Key"]: tag["Value"] for tag in Tags})
+        self._tag(ResourceName, as_dict(Tags))
 
     def remove_tags_from_resource(self, ResourceName: str, TagKeys: list[str]) -> None:
         self._tag(ResourceName, dict.fromkeys(TagKeys))
@@ -262,14 +271,12 @@ class FakeElastiCache(FakeService):
     # -- parameter groups --
 
     def describe_cache_parameter_groups(self, CacheParameterGroupName: str) -> dict[str, Any]:
-        if self.invisible:
-            self.invisible -= 1
-            raise aws_error("CacheParameterGroupNotFound")
+        self._hide("CacheParameterGroupNotFound")
         return {"CacheParameterGroups": [self._parameter_group(CacheParameterGroupName)]}
 
     def describe_cache_parameters(self, CacheParameterGroupName: str) -> dict[str, Any]:
         self._parameter_group(CacheParameterGroupName)
-        return {"Parameters": copy.deepcopy(list(self.parameters[CacheParameterGroupName].values()))}
+        return {"Parameters": list(self.parameters[CacheParameterGroupName].values())}
 
     def create_cache_parameter_group(self, CacheParameterGroupName: str, Tags: Any = (), **rest: Any) -> dict[str, Any]:
         if CacheParameterGroupName in self.parameter_groups:
@@ -278,7 +285,7 @@ class FakeElastiCache(FakeService):
         group = {"CacheParameterGroupName": CacheParameterGroupName, "ARN": arn, **rest}
         self.parameter_groups[CacheParameterGroupName] = group
         self.parameters[CacheParameterGroupName] = self._defaults()
-        self.tags[arn] = {tag["Key"]: tag["Value"] for tag in Tags}
+        self.tags[arn] = as_dict(Tags)
         return {"CacheParameterGroup": group}
 
     def modify_cache_parameter_group(self, CacheParameterGroupName: str, ParameterNameValues: Any) -> None:
@@ -297,8 +304,8 @@ class FakeElastiCache(FakeService):
 
     def delete_cache_parameter_group(self, CacheParameterGroupName: str) -> None:
         self._parameter_group(CacheParameterGroupName)
-        if self.parameter_group_users:
-            self.parameter_group_users -= 1
+        if self.users:
+            self.users -= 1
             raise aws_error("InvalidCacheParameterGroupState", "cache clusters are still members of this group")
         del self.parameter_groups[CacheParameterGroupName]
 
@@ -325,3 +332,32 @@ class FakeElastiCache(FakeService):
             }
             for name, (value, allowed, modifiable) in values.items()
         }
+
+    # -- subnet groups --
+
+    def describe_cache_subnet_groups(self, CacheSubnetGroupName: str) -> dict[str, Any]:
+        self._hide("CacheSubnetGroupNotFoundFault")
+        if CacheSubnetGroupName not in self.subnet_groups:
+            raise aws_error("CacheSubnetGroupNotFoundFault")
+        return {"CacheSubnetGroups": [self.subnet_groups[CacheSubnetGroupName]]}
+
+    def create_cache_subnet_group(self, CacheSubnetGroupName: str, Tags: Any = (), **values: Any) -> dict[str, Any]:
+        if CacheSubnetGroupName in self.subnet_groups:
+            raise aws_error("CacheSubnetGroupAlreadyExists")
+        arn = f"{ARN}:subnetgroup:{CacheSubnetGroupName}"
+        group = {"CacheSubnetGroupName": CacheSubnetGroupName, "ARN": arn, "VpcId": "vpc-1"}
+        self.subnet_groups[CacheSubnetGroupName] = group
+        self.tags[arn] = as_dict(Tags)
+        self.modify_cache_subnet_group(CacheSubnetGroupName, **values)
+        return {"CacheSubnetGroup": group}
+
+    def modify_cache_subnet_group(self, CacheSubnetGroupName: str, SubnetIds: Any = None, **values: str) -> None:
+        if SubnetIds:
+            values |= {"Subnets": [{"SubnetIdentifier": one} for one in SubnetIds]}
+        self.subnet_groups[CacheSubnetGroupName] |= values
+
+    def delete_cache_subnet_group(self, CacheSubnetGroupName: str) -> None:
+        if self.users:
+            self.users -= 1
+            raise aws_error("CacheSubnetGroupInUse", "in use by a cache cluster")
+        del self.subnet_groups[CacheSubnetGroupName]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.elasticache import parameters
 from ansible_collections.rayops.serve_ha.plugins.modules import elasticache_parameter_group
 
-from ..conftest import FakeClock
+from ..conftest import FakeClock, four_steps
 from .fake_elasticache import FakeElastiCache
 
 Run = Callable[..., dict[str, Any]]
@@ -34,35 +35,15 @@ def fake() -> FakeElastiCache:
 
 @pytest.fixture
 def run(run_aws_module: Run, fake: FakeElastiCache) -> Run:
-    def call(params: dict[str, Any], check: bool = False) -> dict[str, Any]:
-        fake.calls.clear()
-        return run_aws_module(elasticache_parameter_group, {"elasticache": fake}, params, check)
-
-    return call
+    return functools.partial(run_aws_module, elasticache_parameter_group, {"elasticache": fake})
 
 
 def test_twelve_steps(run: Run, fake: FakeElastiCache) -> None:
     set_one, reset = "modify_cache_parameter_group", "reset_cache_parameter_group"
     tags = ["remove_tags_from_resource", "add_tags_to_resource"]
-    for params, writes in (
-        (CREATE, ["create_cache_parameter_group", set_one, set_one]),
-        (MODIFY, [set_one, reset, reset, *tags]),
-        (DELETE, ["delete_cache_parameter_group"]),
-    ):
-        expected = run(params, check=True)
-        assert expected["changed"] and not expected["failed"]
-        assert fake.written() == []
-        done = run(params)
-        assert not done["failed"], done["msg"]
-        assert done["changed"]
-        assert fake.written() == writes
-        assert done["diff"] == expected["diff"] != {"before": {}, "after": {}}
-        for check in (True, False):
-            again = run(params, check)
-            assert not again["changed"] and not again["failed"]
-            assert fake.written() == []
-            assert len(fake.calls) <= 3
-            assert again["diff"] == {"before": {}, "after": {}}
+    four_steps(run, fake, CREATE, writes=["create_cache_parameter_group", set_one, set_one], reads=3)
+    four_steps(run, fake, MODIFY, writes=[set_one, reset, reset, *tags], reads=3)
+    four_steps(run, fake, DELETE, writes=["delete_cache_parameter_group"], reads=1)
     assert fake.parameter_groups == {}
 
 
@@ -120,11 +101,11 @@ def test_family_is_needed_to_create(run: Run) -> None:
 
 def test_deletion_waits_until_aws_lets_go(run: Run, fake: FakeElastiCache, clock: FakeClock) -> None:
     run(CREATE)
-    fake.parameter_group_users = 3
+    fake.users = 3
     assert run(DELETE)["changed"]
     assert clock.seconds == 30
     run(CREATE)
-    fake.parameter_group_users = 1000
+    fake.users = 1000
     message = run(DELETE | {"wait_timeout": 60})["msg"]
     assert "Waited 60 s" in message and "cache clusters are still members of this group" in message
     assert "still members" in run(DELETE | {"wait": False})["msg"]

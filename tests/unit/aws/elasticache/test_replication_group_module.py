@@ -16,7 +16,7 @@ from ansible_collections.rayops.serve_ha.plugins.modules import (
     elasticache_replication_group_info,
 )
 
-from ..conftest import FakeClock, aws_error
+from ..conftest import FakeClock, aws_error, four_steps
 from .fake_elasticache import FakeElastiCache
 
 Run = Callable[..., dict[str, Any]]
@@ -69,48 +69,26 @@ def run(run_aws_module: Run, fake: FakeElastiCache) -> Run:
     def call(
         params: dict[str, Any], check: bool = False, module: Any = elasticache_replication_group
     ) -> dict[str, Any]:
-        fake.calls.clear()
         return run_aws_module(module, {"elasticache": fake}, params, check)
 
     return call
 
 
 def test_twelve_steps(run: Run, fake: FakeElastiCache) -> None:
-    done: dict[str, Any] = {}
-    for params, writes in (
-        (PLAIN, ["create_replication_group"]),
-        (
-            PRODUCTION,
-            [
-                "increase_replica_count",
-                "modify_replication_group",  # what one request takes
-                "modify_replication_group",  # TLS preferred
-                "modify_replication_group",  # TLS required
-                "modify_replication_group",  # AUTH
-                "remove_tags_from_resource",
-                "add_tags_to_resource",
-            ],
-        ),
-        (DELETE, ["delete_replication_group"]),
-    ):
-        expected = run(params, check=True)
-        assert expected["changed"] and not expected["failed"]
-        assert fake.written() == []
-
-        done = run(params)
-        assert not done["failed"], done["msg"]
-        assert done["changed"]
-        assert fake.written() == writes
-        assert done["diff"] == expected["diff"]
-        assert done["pending"] == []
-        assert "a-very-secret-token" not in json.dumps(done, default=str)
-
-        for check in (True, False):
-            again = run(params, check)
-            assert not again["changed"] and not again["failed"], again["diff"]
-            assert fake.written() == []
-            assert len(fake.calls) <= 3
-            assert again["diff"] == {"before": {}, "after": {}}
+    created = four_steps(run, fake, PLAIN, writes=["create_replication_group"], reads=3)
+    writes = [
+        "increase_replica_count",
+        "modify_replication_group",  # what one request takes
+        "modify_replication_group",  # TLS preferred
+        "modify_replication_group",  # TLS required
+        "modify_replication_group",  # AUTH
+        "remove_tags_from_resource",
+        "add_tags_to_resource",
+    ]
+    modified = four_steps(run, fake, PRODUCTION, writes=writes, reads=3)
+    deleted = four_steps(run, fake, DELETE, writes=["delete_replication_group"], reads=1)
+    assert created["pending"] == modified["pending"] == deleted["pending"] == []
+    assert "a-very-secret-token" not in json.dumps(modified, default=str)
     assert fake.groups == {}
 
 
@@ -277,25 +255,15 @@ def test_refusals_change_nothing(run: Run, fake: FakeElastiCache) -> None:
 
 
 def test_error_of_aws(run: Run, fake: FakeElastiCache) -> None:
-    def refuse(**_request: Any) -> None:
-        raise aws_error("InsufficientCacheClusterCapacity", "no cache.r7g.large here")
-
-    fake.create_replication_group = refuse  # type: ignore[assignment]
+    error = aws_error("InsufficientCacheClusterCapacity", "no cache.r7g.large here")
+    fake.errors["create_replication_group"] = [error]
     assert "no cache.r7g.large here" in run(PRODUCTION)["msg"]
 
 
 def test_state_that_changes_behind_our_back(run: Run, fake: FakeElastiCache) -> None:
     """A snapshot begins between our look and our request: try again, do not fail."""
     run(PLAIN)
-    modify, refused = fake.modify_replication_group, []
-
-    def busy_once(**request: Any) -> None:
-        if not refused:
-            refused.append(True)
-            raise aws_error("InvalidReplicationGroupState", "snapshotting")
-        modify(**request)
-
-    fake.modify_replication_group = busy_once  # type: ignore[method-assign]
+    fake.errors["modify_replication_group"] = [aws_error("InvalidReplicationGroupState", "snapshotting")]
     assert run(PLAIN | {"cache_node_type": "cache.r7g.large"})["changed"]
 
 

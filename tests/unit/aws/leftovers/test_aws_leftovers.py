@@ -232,10 +232,8 @@ def test_what_is_known_by_name_only(run_aws_module: Run, account: dict[str, Any]
 
 
 def test_a_missing_permission_is_named(run_aws_module: Run, account: dict[str, Any]) -> None:
-    def deny(**_parameters: Any) -> None:
-        raise aws_error("AccessDeniedException", "no", "GetResources")
-
-    account["resourcegroupstaggingapi"].get_resources = deny
+    denied = aws_error("AccessDeniedException", "no", "GetResources")
+    account["resourcegroupstaggingapi"].errors["get_resources"] = [denied]
     result = run_aws_module(aws_leftovers, account, {"tags": TAGS, "kinds": ["tagged"]})
     assert result["failed"]
     assert "lack the permission tag:GetResources" in result["msg"]

@@ -16,6 +16,8 @@ from botocore.exceptions import ClientError
 from ..conftest import FakeClient, FakeService, aws_error
 
 TAGS = {"rayops.serve_ha/deployment": "mistral"}
+#: What ElastiCache says when it is asked for the tags of a group that is under way.
+NOT_YET = aws_error("InvalidReplicationGroupStateFault")
 ARN = "arn:aws:x:us-west-2:123456789012:"
 Run = Callable[..., dict[str, Any]]
 
@@ -32,14 +34,6 @@ class Fake(FakeService):
     def __init__(self, **things: dict[str, str]) -> None:
         super().__init__()
         self.things = things
-        #: Error codes of the next calls, by operation.
-        self.errors: dict[str, list[str]] = {}
-
-    def request(self, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        codes = self.errors.get(name)
-        if codes and (code := codes.pop(0)):
-            raise aws_error(code, "no", self._names[name])
-        return super().request(name, parameters)
 
     def tags(self, name: str) -> dict[str, str]:
         if name not in self.things:
@@ -214,7 +208,7 @@ def test_an_alias_may_be_given_in_full() -> None:
 
 def test_a_replication_group_under_way_is_waited_for(run_aws_module: Run, clock: Any) -> None:
     services = account(mistral=TAGS)
-    services["elasticache"].errors["list_tags_for_resource"] = ["InvalidReplicationGroupStateFault"] * 3
+    services["elasticache"].errors["list_tags_for_resource"] = [NOT_YET] * 3
     wanted = resources("mistral", "iam:role", "elasticache:replicationgroup")
     result = run_aws_module(aws_ownership_info, services, {"tags": TAGS, "resources": wanted})
     assert [one["type"] for one in result["owned"]] == ["iam:role", "elasticache:replicationgroup"]
@@ -225,7 +219,7 @@ def test_a_replication_group_under_way_is_waited_for(run_aws_module: Run, clock:
 
 def test_a_replication_group_under_way_is_unknown_where_nobody_waits(run_aws_module: Run, clock: Any) -> None:
     services = account(mistral=TAGS)
-    services["elasticache"].errors["list_tags_for_resource"] = ["InvalidReplicationGroupStateFault"]
+    services["elasticache"].errors["list_tags_for_resource"] = [NOT_YET]
     wanted = resources("mistral", "iam:role", "elasticache:replicationgroup")
     result = run_aws_module(aws_ownership_info, services, {"tags": TAGS, "resources": wanted, "wait": False})
     assert [one["type"] for one in result["owned"]] == ["iam:role"]
@@ -236,7 +230,7 @@ def test_a_replication_group_under_way_is_unknown_where_nobody_waits(run_aws_mod
 
 def test_a_replication_group_whose_tags_stay_unknown_fails(run_aws_module: Run) -> None:
     services = account(mistral=TAGS)
-    services["elasticache"].errors["list_tags_for_resource"] = ["InvalidReplicationGroupStateFault"] * 99
+    services["elasticache"].errors["list_tags_for_resource"] = [NOT_YET] * 99
     wanted = resources("mistral", "elasticache:replicationgroup")
     result = run_aws_module(aws_ownership_info, services, {"tags": TAGS, "resources": wanted, "wait_timeout": 60})
     assert result["failed"]
@@ -264,7 +258,8 @@ def test_errors_say_what_lacks(
     run_aws_module: Run, service: str, operation: str, code: str, kind: str, text: str
 ) -> None:
     services = account(mistral=TAGS)
-    services[service].errors[operation] = [code]
+    fake = services[service]
+    fake.errors[operation] = [aws_error(code, "no", fake.meta.method_to_api_mapping[operation])]
     result = run_aws_module(aws_ownership_info, services, {"tags": TAGS, "resources": resources("mistral", kind)})
     assert result["failed"]
     assert text in result["msg"]

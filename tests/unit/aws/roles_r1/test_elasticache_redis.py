@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Render
+from ..conftest import Render
 
 OWNER = {"rayops.serve_ha/deployment": "mistral"}
 GIVEN: dict[str, Any] = {

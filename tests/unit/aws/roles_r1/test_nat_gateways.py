@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import copy
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.modules import nat_gateways
 
-from ..conftest import FakeClock, FakeService, aws_error
+from ..conftest import FakeClock, FakeService, aws_error, four_steps
 
 Run = Callable[..., dict[str, Any]]
 OWNER = {"rayops.serve_ha/deployment": "mistral"}
@@ -70,7 +70,7 @@ class FakeEc2(FakeService):
         found = [nat for nat in self.nats.values() if fits(nat)]
         for nat in found:
             self._tick(nat)
-        return {"NatGateways": copy.deepcopy(found)}
+        return {"NatGateways": found}
 
     def describe_addresses(self) -> dict[str, Any]:
         return {
@@ -105,7 +105,7 @@ class FakeEc2(FakeService):
             "Tags": TagSpecifications[0]["Tags"],
             "NatGatewayAddresses": [{"AllocationId": AllocationId, "PublicIp": "192.0.2.1"}],
         }
-        return {"NatGateway": copy.deepcopy(self.nats[name])}
+        return {"NatGateway": self.nats[name]}
 
     def delete_nat_gateway(self, NatGatewayId: str) -> None:
         self.nats[NatGatewayId]["State"] = "deleting"
@@ -149,34 +149,13 @@ def fake() -> FakeEc2:
 
 @pytest.fixture
 def run(run_aws_module: Run, fake: FakeEc2) -> Run:
-    def call(params: dict[str, Any], check: bool = False) -> dict[str, Any]:
-        fake.calls.clear()
-        return run_aws_module(nat_gateways, {"ec2": fake}, params, check)
-
-    return call
+    return functools.partial(run_aws_module, nat_gateways, {"ec2": fake})
 
 
 def test_twelve_steps(run: Run, fake: FakeEc2) -> None:
-    make, retag = ["allocate_address", "create_nat_gateway"], ["create_tags", "delete_tags"]
-    for params, writes in (
-        (CREATE, make * 2),
-        (MODIFY, retag * 4),
-        (DELETE, ["delete_nat_gateway"] * 2 + ["release_address"] * 2),
-    ):
-        expected = run(params, check=True)
-        assert expected["changed"] and not expected["failed"]
-        assert fake.written() == []
-        done = run(params)
-        assert not done["failed"], done["msg"]
-        assert done["changed"]
-        assert fake.written() == writes
-        assert done["diff"] == expected["diff"] != {"before": {}, "after": {}}
-        for check in (True, False):
-            again = run(params, check)
-            assert not again["changed"] and not again["failed"]
-            assert fake.written() == []
-            assert len(fake.calls) == 2
-            assert again["diff"] == {"before": {}, "after": {}}
+    four_steps(run, fake, CREATE, writes=["allocate_address", "create_nat_gateway"] * 2, reads=2)
+    four_steps(run, fake, MODIFY, writes=["create_tags", "delete_tags"] * 4, reads=2)
+    four_steps(run, fake, DELETE, writes=["delete_nat_gateway"] * 2 + ["release_address"] * 2, reads=2)
     assert fake.eips == {} and fake.states() == ["deleted", "deleted"]
 
 

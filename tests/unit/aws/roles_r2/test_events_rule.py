@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.modules import events_rule
 
-from ..conftest import FakeService, aws_error
+from ..conftest import FakeService, aws_error, four_steps
 
+Run = Callable[..., dict[str, Any]]
 QUEUE = "arn:aws:sqs:us-west-2:111122223333:mistral-karpenter"
 OTHER = "arn:aws:sqs:us-west-2:111122223333:other"
 TAGS = {"rayops.serve_ha/deployment": "mistral"}
@@ -84,64 +87,53 @@ class FakeEvents(FakeService):
             del self.rules[ResourceARN.split("/")[1]]["tags"][key]
 
 
-def test_life_of_a_rule(run_aws_module: Any) -> None:
-    events = FakeEvents()
-    steps = [(CREATE, True), (CREATE, False), (CREATE, True), (CREATE, False)]
-    steps += [(MODIFY, True), (MODIFY, False), (MODIFY, True), (MODIFY, False)]
-    steps += [(DELETE, True), (DELETE, False), (DELETE, True), (DELETE, False)]
-    changed = []
-    for params, check in steps:
-        before, events.calls = json.dumps(events.rules, sort_keys=True), []
-        result = run_aws_module(events_rule, {"events": events}, params, check)
-        assert not result["failed"], result
-        changed.append(result["changed"])
-        assert bool(result["diff"]["before"] or result["diff"]["after"]) == result["changed"]
-        if check or not result["changed"]:
-            assert json.dumps(events.rules, sort_keys=True) == before
-            assert events.written() == []
-            assert len(events.calls) <= 3
-    assert changed == [True, True, False, False] * 3
+@pytest.fixture
+def events() -> FakeEvents:
+    return FakeEvents()
 
 
-def test_rule_is_what_was_asked_for(run_aws_module: Any) -> None:
-    events = FakeEvents()
-    run_aws_module(events_rule, {"events": events}, CREATE)
-    result = run_aws_module(events_rule, {"events": events}, MODIFY)
+@pytest.fixture
+def run(run_aws_module: Run, events: FakeEvents) -> Run:
+    return functools.partial(run_aws_module, events_rule, {"events": events})
+
+
+def test_twelve_steps(run: Run, events: FakeEvents) -> None:
+    four_steps(run, events, CREATE, writes=["put_rule", "put_targets"], reads=3)
+    result = four_steps(
+        run, events, MODIFY, writes=["put_rule", "put_targets", "untag_resource", "tag_resource"], reads=3
+    )
     rule = events.rules["mistral-karpenter"]
     assert json.loads(rule["EventPattern"]) == MODIFY["event_pattern"]
     assert rule["targets"] == {"karpenter": OTHER, "second": QUEUE}
     assert rule["tags"] == {"team": "ml"}
     assert result["rule"]["targets"] == rule["targets"]
     assert result["diff"]["before"]["tags"] == TAGS
+    four_steps(run, events, DELETE, writes=["remove_targets", "delete_rule"], reads=1)
+    assert events.rules == {}
 
 
-def test_what_is_not_given_is_let_be(run_aws_module: Any) -> None:
-    events = FakeEvents()
-    run_aws_module(events_rule, {"events": events}, CREATE)
+def test_what_is_not_given_is_let_be(run: Run, events: FakeEvents) -> None:
+    run(CREATE)
     events.rules["mistral-karpenter"]["State"] = "DISABLED"
-    result = run_aws_module(events_rule, {"events": events}, {"name": "mistral-karpenter"})
+    result = run({"name": "mistral-karpenter"})
     assert result["diff"] == {"before": {"state": "DISABLED"}, "after": {"state": "ENABLED"}}
     assert result["rule"]["description"] == "Tells Karpenter"
     assert events.rules["mistral-karpenter"]["targets"] == {"karpenter": QUEUE}
 
 
-def test_a_target_that_is_refused_fails(run_aws_module: Any) -> None:
-    events = FakeEvents()
+def test_a_target_that_is_refused_fails(run: Run, events: FakeEvents) -> None:
     events.failed = [{"TargetId": "karpenter", "ErrorCode": "AccessDenied", "ErrorMessage": "no"}]
-    result = run_aws_module(events_rule, {"events": events}, CREATE)
+    result = run(CREATE)
     assert result["failed"] and "karpenter: AccessDenied: no" in result["msg"]
 
 
-def test_a_new_rule_needs_a_pattern(run_aws_module: Any) -> None:
-    result = run_aws_module(events_rule, {"events": FakeEvents()}, {"name": "mistral-karpenter"})
+def test_a_new_rule_needs_a_pattern(run: Run) -> None:
+    result = run({"name": "mistral-karpenter"})
     assert result["failed"] and "event_pattern" in result["msg"]
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalException"])
-def test_other_errors_are_told(run_aws_module: Any, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    def refuse(_self: Any, Name: str) -> None:
-        raise aws_error(code, "not now")
-
-    monkeypatch.setattr(FakeEvents, "describe_rule", refuse)
-    result = run_aws_module(events_rule, {"events": FakeEvents()}, CREATE)
+def test_other_errors_are_told(run: Run, events: FakeEvents, code: str) -> None:
+    events.errors["describe_rule"] = [aws_error(code, "not now")]
+    result = run(CREATE)
     assert result["failed"] and "not now" in result["msg"]
