@@ -49,6 +49,8 @@ DEFAULTS: dict[str, t.Any] = {
         # The Redis that stands behind every replication group; empty: a name as AWS would give it.
         "host": "",
         "port": 6379,
+        # Its port for groups without encryption in transit.
+        "plain_port": 6379,
         # A command that is run, with a file's path as its last argument, whenever the AUTH tokens change.
         "auth_hook": [],
         "engines": {

@@ -66,9 +66,10 @@ def arn(call: Call, kind: str, name: str) -> str:
 def endpoint(call: Call, name: str, group: Record) -> Record:
     """The configured Redis, or a name as AWS would give it."""
     config = call.world.config["elasticache"]
+    if config["host"]:
+        return {"Address": config["host"], "Port": config["port" if group["tls"] else "plain_port"]}
     kind = "rg" if group["tls"] else "ng"
-    address = config["host"] or f"{name}.{group['id']}.{kind}.0001.usw2.cache.amazonaws.com"
-    return {"Address": address, "Port": config["port"] if config["host"] else group["port"]}
+    return {"Address": f"{name}.{group['id']}.{kind}.0001.usw2.cache.amazonaws.com", "Port": group["port"]}
 
 
 def page(call: Call, found: list[Record], limit: int = 100) -> tuple[list[Record], str | None]:
