@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import typing as t
 
@@ -54,7 +53,7 @@ class Control:
         return {}
 
     def get_faults(self, _body: t.Any) -> t.Any:
-        rules = [dataclasses.asdict(rule) for rule in self._gateway.faults.rules]
+        rules = [vars(rule) for rule in self._gateway.faults.rules]
         return {"rules": rules, "doomed": self._gateway.world.doomed}
 
     def post_faults(self, body: list[dict[str, t.Any]]) -> t.Any:

@@ -103,6 +103,7 @@ def test_a_cluster_from_vpc_to_token_and_back(emulator: Emulator) -> None:
     emulator.control("POST", "faults", [{"service": "eks", "times": 1}])
     eks.delete_cluster(name="m")  # boto3 tries again after the throttling.
     assert emulator.control("GET", "calls")["counts"]["eks.DeleteCluster"] == 2
+    assert emulator.control("GET", "faults")["rules"][0]["struck"] == {"all": 1}
     for subnet in subnets:
         ec2.delete_subnet(SubnetId=subnet)
     ec2.delete_vpc(VpcId=vpc)
