@@ -109,11 +109,18 @@ class Present(Run):
         self.after = {"addon_name": self.name} | values | ({"tags": settings.tags} if settings.tags else {})
         if settings.check:
             return Seen("ready", "would be created")
-        self.addon = once_role_is_known(
-            f"add-on {self.name} to be taken by EKS",
-            lambda: settings.api.create(self.name, request(values, self.option["resolve_conflicts"]), settings.tags),
-            settings.report,
-        )
+        try:
+            self.addon = once_role_is_known(
+                f"add-on {self.name} to be taken by EKS",
+                lambda: settings.api.create(self.name, request(values, self.option["resolve_conflicts"]), settings.tags),
+                settings.report,
+            )
+        except AnsibleAWSError as error:
+            if error_code(error.exception) != "ResourceInUseException":
+                raise
+            # An earlier run has created it a moment ago, and EKS does not show it everywhere yet.
+            self.after = {}
+            return Seen("", "not visible yet")
         self.sent = True
         return judge(self.addon)
 

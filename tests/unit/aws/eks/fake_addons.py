@@ -75,7 +75,8 @@ class Addons(TaggedEks):
         podIdentityAssociations: Any = None,
         **more: Any,
     ) -> dict[str, Any]:
-        assert addonName not in self.addons
+        if addonName in self.addons:
+            raise aws_error("ResourceInUseException", "Addon already exists.")
         more.pop("resolveConflicts")
         addon = self.add(addonName, **more, status="CREATING")
         self._associate(addon, podIdentityAssociations)

@@ -44,6 +44,14 @@ def test_all_are_started_before_any_is_waited_for(eks: Addons, run: Run, clock: 
     assert [name for name, parameters in eks.calls if parameters["addonName"] == "kube-proxy"] == ["describe_addon"]
 
 
+def test_one_that_was_created_a_moment_ago_is_compared_when_it_is_seen(eks: Addons, run: Run) -> None:
+    eks.add("coredns")
+    eks.steps["coredns"] = ["unseen", "unseen"]
+    result = run([item(configuration_values={"replicaCount": 3})])
+    assert result["changed"] and result["addons"][0]["status"] == "ACTIVE"
+    assert eks.written() == ["create_addon", "create_addon", "update_addon"]  # the first two are refused
+
+
 def test_coredns_waits_for_nodes(eks: Addons, run: Run, clock: FakeClock) -> None:
     eks.creation = ["CREATING", *[NO_NODES] * 20, {"status": "ACTIVE", "health": {"issues": []}}]
     assert run(["coredns"])["addons"][0]["status"] == "ACTIVE"
