@@ -1,28 +1,27 @@
 # Copyright (c) 2026, the rayops.serve_ha authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write a Mistral-shaped GGUF model of half a megabyte with random weights.
+"""Write a Mistral-shaped GGUF model with random weights: half a megabyte, unless asked for more.
 
 It loads and answers within milliseconds, so that a whole Ray Serve deployment can be tried without a download. Its
 answers are letters without meaning. The same versions of gguf and numpy give the same bytes.
 
-Usage: tiny_gguf.py FILE
+A wider and deeper one has the pace of a real model: with --width 512 --blocks 4, 40 megabytes, a token takes milliseconds.
+
+Usage: tiny_gguf.py [--width WIDTH] [--blocks BLOCKS] FILE
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 import gguf
 import numpy as np
 
 NAME = "tiny-mistral"
-WIDTH = 64
 HEADS = 4
 KV_HEADS = 2
-BLOCKS = 2
-FEED_FORWARD = 128
-CONTEXT = 512
+CONTEXT = 4096
 LETTERS = "▁abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!?[]/"
 # Mistral-Instruct's, without system messages.
 CHAT_TEMPLATE = (
@@ -45,46 +44,47 @@ def vocabulary() -> tuple[list[bytes], list[float], list[int]]:
     return list(tokens), list(scores), list(types)
 
 
-def tensors(rng: np.random.Generator, vocab: int) -> dict[str, np.ndarray]:
+def tensors(rng: np.random.Generator, vocab: int, width: int, blocks: int) -> dict[str, np.ndarray]:
     """Every tensor of the model by its GGUF name."""
 
     def noise(*shape: int) -> np.ndarray:
         return (rng.standard_normal(shape) * 0.05).astype(np.float32)
 
-    ones = np.ones(WIDTH, np.float32)
-    kv_width = WIDTH * KV_HEADS // HEADS
-    found = {"token_embd.weight": noise(vocab, WIDTH), "output_norm.weight": ones}
-    for block in range(BLOCKS):
+    ones = np.ones(width, np.float32)
+    kv_width = width * KV_HEADS // HEADS
+    found = {"token_embd.weight": noise(vocab, width), "output_norm.weight": ones}
+    for block in range(blocks):
         prefix = f"blk.{block}."
         found |= {
             prefix + "attn_norm.weight": ones,
-            prefix + "attn_q.weight": noise(WIDTH, WIDTH),
-            prefix + "attn_k.weight": noise(kv_width, WIDTH),
-            prefix + "attn_v.weight": noise(kv_width, WIDTH),
-            prefix + "attn_output.weight": noise(WIDTH, WIDTH),
+            prefix + "attn_q.weight": noise(width, width),
+            prefix + "attn_k.weight": noise(kv_width, width),
+            prefix + "attn_v.weight": noise(kv_width, width),
+            prefix + "attn_output.weight": noise(width, width),
             prefix + "ffn_norm.weight": ones,
-            prefix + "ffn_gate.weight": noise(FEED_FORWARD, WIDTH),
-            prefix + "ffn_up.weight": noise(FEED_FORWARD, WIDTH),
-            prefix + "ffn_down.weight": noise(WIDTH, FEED_FORWARD),
+            prefix + "ffn_gate.weight": noise(2 * width, width),
+            prefix + "ffn_up.weight": noise(2 * width, width),
+            prefix + "ffn_down.weight": noise(width, 2 * width),
         }
-    # Only letters get a say: control and byte tokens keep a logit of 0, so an answer is readable and never empty.
-    output = noise(vocab, WIDTH)
+    # Only letters get a say, at every usual temperature: the others keep a logit of 0, which is far below the best letters',
+    # so that an answer is readable and never empty.
+    output = noise(vocab, width) * 20
     output[: vocab - len(LETTERS)] = 0.0
     return found | {"output.weight": output}
 
 
-def write(path: str) -> None:
-    """Write the model to `path`."""
+def write(path: str, width: int, blocks: int) -> None:
+    """Write the model to `path`: `blocks` layers for vectors of `width` numbers."""
     tokens, scores, types = vocabulary()
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name(NAME)
     writer.add_context_length(CONTEXT)
-    writer.add_embedding_length(WIDTH)
-    writer.add_block_count(BLOCKS)
-    writer.add_feed_forward_length(FEED_FORWARD)
+    writer.add_embedding_length(width)
+    writer.add_block_count(blocks)
+    writer.add_feed_forward_length(2 * width)
     writer.add_head_count(HEADS)
     writer.add_head_count_kv(KV_HEADS)
-    writer.add_rope_dimension_count(WIDTH // HEADS)
+    writer.add_rope_dimension_count(width // HEADS)
     writer.add_rope_freq_base(1e6)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(len(tokens))
@@ -97,7 +97,7 @@ def write(path: str) -> None:
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_chat_template(CHAT_TEMPLATE)
-    for name, values in tensors(np.random.default_rng(0), len(tokens)).items():
+    for name, values in tensors(np.random.default_rng(0), len(tokens), width, blocks).items():
         writer.add_tensor(name, values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -106,6 +106,9 @@ def write(path: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        raise SystemExit(f"usage: {sys.argv[0]} FILE")
-    write(sys.argv[1])
+    parser = argparse.ArgumentParser(description="Write a Mistral-shaped GGUF model with random weights.")
+    parser.add_argument("file")
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--blocks", type=int, default=2)
+    given = parser.parse_args()
+    write(given.file, given.width, given.blocks)

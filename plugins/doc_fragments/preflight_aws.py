@@ -85,14 +85,6 @@ options:
         description: Whether these two VPCs are joined, so that they may differ.
         type: bool
         default: false
-      needs_hf_token:
-        description: Whether the profile's model is gated.
-        type: bool
-        default: false
-      hf_token_given:
-        description: Whether there is a token for it.
-        type: bool
-        default: false
       tools:
         description: Programs that have to be there.
         type: list

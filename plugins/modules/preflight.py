@@ -59,14 +59,30 @@ options:
         type: list
         elements: str
         default: [cpu]
+      profile_content:
+        description:
+          - What the file of the profile sets, its C(ray_service__profile). Without it neither this is looked at, nor what
+            follows from it, such as whether there has to be a token.
+        type: dict
+      accept_unsupported:
+        description: Whether a profile is taken that says of itself that it is not supported.
+        type: bool
+        default: false
+      applications:
+        description:
+          - Applications in place of the profile's, as in a Serve config. What a deployment does not say is C(num_replicas) of
+            O(ray_service.num_replicas), and C(max_replicas_per_node) of 1.
+        type: list
+        elements: dict
+        default: []
       num_replicas:
         description: Number of workers and of replicas of each deployment.
         type: int
         default: 2
       ray_version:
-        description: Version of Ray in the image.
+        description: Version of Ray in the image; empty for that of the profile, or the role's own.
         type: str
-        required: true
+        default: ""
       redis:
         description:
           - The Redis that keeps the head's state, with C(address), C(username), and C(password_secret) of C(namespace), C(name) and
@@ -82,16 +98,58 @@ options:
         type: str
         default: ""
       image:
-        description: Image of head and workers; required, except for a cluster of O(local_cluster), which builds its own.
+        description:
+          - Image of head and workers; required, except for a cluster of O(local_cluster), which builds its own, and for a profile
+            that names one.
         type: str
         default: ""
-      image_needs:
-        description: What the profile needs the image to hold; shown when there is no image.
+      model:
+        description: Name of the model; empty for the profile's.
         type: str
         default: ""
+      model_source:
+        description: Where the model comes from; empty for a model of the Hugging Face hub with that name, if the profile takes it from there.
+        type: str
+        default: ""
+      tensor_parallel_size:
+        description: Number of accelerators, or their cores, over which a model is spread; V(0) for the profile's.
+        type: int
+        default: 0
+      model_cache:
+        description: Volume that keeps what is fetched, as in a pod's spec, without its name.
+        type: dict
+        default: {}
+      compile_cache:
+        description: Volume that keeps what is compiled, likewise.
+        type: dict
+        default: {}
+      hf_token:
+        description: Token of the Hugging Face hub.
+        type: str
+        default: ""
+      hf_token_secret:
+        description: The Secret with the token, its C(namespace), C(name) and C(key).
+        type: dict
+        default: {}
+      hf_secret_token:
+        description: The token in O(ray_service.hf_token_secret), for those who have read it.
+        type: str
       gguf_path:
         description:
-          - Path of the model's file on the nodes; empty for the one in the image. With O(local_cluster) the file is looked at.
+          - Path of the model's file on the nodes, or in O(ray_service.gguf_volume); empty for the one in the image. On the nodes of
+            O(local_cluster) the file is looked at.
+        type: str
+        default: ""
+      gguf_volume:
+        description: Volume with the model's file, as in a pod's spec, without its name.
+        type: dict
+        default: {}
+      gguf_url:
+        description: Where the model's file is fetched from.
+        type: str
+        default: ""
+      gguf_sha256:
+        description: Its SHA-256, in hexadecimal digits.
         type: str
         default: ""
       env:
@@ -161,7 +219,6 @@ EXAMPLES = r"""
     ray_service:
       name: mistral
       namespace: mistral
-      ray_version: 2.60.0
       redis:
         address: redis://redis.example.com:6379
       image: registry.example.com/ray-cpu:1
@@ -239,15 +296,29 @@ OPTIONS = {
             "namespace": {"type": "str", "required": True},
             "profile": {"type": "str", "default": "cpu"},
             "profiles": {"type": "list", "elements": "str", "default": ["cpu"]},
+            "profile_content": {"type": "dict"},
+            "accept_unsupported": {"type": "bool", "default": False},
+            "applications": {"type": "list", "elements": "dict", "default": []},
             "num_replicas": {"type": "int", "default": 2},
-            "ray_version": {"type": "str", "required": True},
+            "ray_version": {"type": "str", "default": ""},
             "redis": {"type": "dict", "default": {}},
             # Not the password, only whether there is one.
             "redis_password_given": {"type": "bool", "default": False, "no_log": False},
             "redis_ca": {"type": "str", "default": ""},
             "image": {"type": "str", "default": ""},
-            "image_needs": {"type": "str", "default": ""},
+            "model": {"type": "str", "default": ""},
+            "model_source": {"type": "str", "default": ""},
+            "tensor_parallel_size": {"type": "int", "default": 0},
+            "model_cache": {"type": "dict", "default": {}},
+            "compile_cache": {"type": "dict", "default": {}},
+            "hf_token": {"type": "str", "default": "", "no_log": True},
+            # Where it is, not the token.
+            "hf_token_secret": {"type": "dict", "default": {}, "no_log": False},
+            "hf_secret_token": {"type": "str", "no_log": True},
             "gguf_path": {"type": "str", "default": ""},
+            "gguf_volume": {"type": "dict", "default": {}},
+            "gguf_url": {"type": "str", "default": ""},
+            "gguf_sha256": {"type": "str", "default": ""},
             "env": {"type": "list", "elements": "str", "default": []},
         },
     },

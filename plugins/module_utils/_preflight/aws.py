@@ -229,20 +229,13 @@ def judge_vpcs(facts: dict[str, t.Any], values: dict[str, t.Any]) -> list[str]:
     return found
 
 
-def offline_problems(missing_tools: list[str], values: dict[str, t.Any]) -> list[str]:
-    """Programs, and the token of a gated model: what needs no answer of AWS."""
-    found = []
-    if missing_tools:
-        found.append(
-            f"These programs are missing: {', '.join(missing_tools)}; expected on the search path, or beside the Python"
-            " that runs Ansible (aws comes with make setup)"
-        )
-    if values["needs_hf_token"] and not values["hf_token_given"]:
-        found.append(
-            "The profile's model is gated and there is no Hugging Face token: expected one in a vaulted variable,"
-            " of an account that has accepted the model's licence"
-        )
-    return found
+def tool_problems(missing_tools: list[str]) -> list[str]:
+    if not missing_tools:
+        return []
+    return [
+        f"These programs are missing: {', '.join(missing_tools)}; expected on the search path, or beside the Python"
+        " that runs Ansible (aws comes with make setup)"
+    ]
 
 
 def judge_names(facts: dict[str, t.Any]) -> Findings:

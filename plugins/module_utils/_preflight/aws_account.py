@@ -36,9 +36,6 @@ OPTIONS: dict[str, t.Any] = {
     "vpc_id": {"type": "str", "default": ""},
     "redis_vpc_id": {"type": "str", "default": ""},
     "redis_peered": {"type": "bool", "default": False},
-    "needs_hf_token": {"type": "bool", "default": False, "no_log": False},
-    # Not the token, only whether there is one.
-    "hf_token_given": {"type": "bool", "default": False, "no_log": False},
     "tools": {"type": "list", "elements": "str", "default": ["aws"]},
     "check_permissions": {"type": "bool", "default": True},
 }
@@ -48,7 +45,7 @@ def look(module: AnsibleAWSModule, values: dict[str, t.Any]) -> tuple[aws.Findin
     """What speaks against the deployment, and what it needs to know of the account (empty, if nobody could be asked)."""
     values = values | {"tags": {key: str(value) for key, value in values["tags"].items()}}
     tools = aws_facts.missing_tools(values["tools"])
-    offline = aws_names.name_problems(values["name"], values["names"]) + aws.offline_problems(tools, values)
+    offline = aws_names.name_problems(values["name"], values["names"]) + aws.tool_problems(tools)
     if values["region"]:
         # A role cannot leave it to module_defaults and give it at the same time.
         module.params["region"] = values["region"]

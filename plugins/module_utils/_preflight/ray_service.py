@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import typing as t
+
+from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight import ray_applications, ray_model
+from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.problem import hide_credentials, problem
 
 # KubeRay names pods and services after the RayService and adds up to 16 characters to it; a label may have 63.
 NAME_LENGTH = 47
@@ -21,19 +23,8 @@ PASSWORD_SECRET_KEYS = ("namespace", "name", "key")
 # KubeRay sets these itself from gcsFaultToleranceOptions and refuses a RayService that sets them too; a fixed storage
 # namespace would be shared by the old and the new cluster of an upgrade.
 RESERVED_ENV = ("RAY_REDIS_ADDRESS", "REDIS_USERNAME", "REDIS_PASSWORD", "RAY_external_storage_namespace")
-GGUF_MAGIC = b"GGUF"
-
-
-def problem(variable: str, value: t.Any, expectation: str) -> str:
-    """One line that names the variable, its value and what was expected."""
-    return f"{variable} is {value!r}: expected {expectation}"
-
-
-def hide_credentials(address: str) -> str:
-    """Take what may be user and password out of an address, for messages."""
-    before, at, host = re.sub(r"[?].*", "?***", address, flags=re.DOTALL).rpartition("@")
-    scheme = re.match(r"\w+://", before)
-    return f"{scheme.group() if scheme else ''}***@{host}" if at else host
+# It would stand in the RayService, for all who may read that.
+TOKEN_ENV = "HF_TOKEN"
 
 
 def is_fault_tolerant(backend: str | None, redis: dict[str, t.Any]) -> bool:
@@ -92,17 +83,25 @@ def authority_problems(text: str) -> list[str]:
 
 
 def env_problems(names: t.Sequence[str]) -> list[str]:
+    found = []
     reserved = [name for name in RESERVED_ENV if name in names]
-    if not reserved:
-        return []
-    return [
-        f"ray_service_env, or the profile's env, sets {', '.join(reserved)}: expected none of {', '.join(RESERVED_ENV)},"
-        " which follow from redis_backend, or from the role's ray_service_redis"
-    ]
+    if reserved:
+        found.append(
+            f"ray_service_env, or the profile's env, sets {', '.join(reserved)}: expected none of {', '.join(RESERVED_ENV)},"
+            " which follow from redis_backend, or from the role's ray_service_redis"
+        )
+    if TOKEN_ENV in names:
+        found.append(
+            f"ray_service_env, or the profile's env, sets {TOKEN_ENV}: expected the token in ray_service_hf_token, or in a Secret,"
+            " by ray_service_hf_token_secret; in the environment all who may look at the RayService could read it"
+        )
+    return found
 
 
 def version_problems(version: str, fault_tolerant: bool, switch: str) -> list[str]:
-    """C(switch) is the setting that switches fault tolerance off."""
+    """C(version) is empty for that of the role; C(switch) is the setting that switches fault tolerance off."""
+    if not version:
+        return []
     match = re.match(r"(\d+)\.(\d+)", version)
     if not match:
         return [problem("ray_service_ray_version", version, "a version such as 2.60.0")]
@@ -115,36 +114,6 @@ def version_problems(version: str, fault_tolerant: bool, switch: str) -> list[st
     return []
 
 
-def profile_problems(profile: str, known: t.Sequence[str], exists: t.Callable[[str], bool]) -> list[str]:
-    """C(profile) is the name of one of the C(known) ones, or the path of a file."""
-    if "/" in profile:
-        return [] if exists(profile) else [problem("ray_service_profile", profile, "a file that exists")]
-    if profile in known:
-        return []
-    return [problem("ray_service_profile", profile, f"one of {', '.join(known)}, or the path of a profile of your own")]
-
-
-def model_problems(path: str, local: bool, read_start: t.Callable[[str], bytes | None]) -> list[str]:
-    """Rules for the model file; only on a cluster of this machine is it a file of this machine.
-
-    Args:
-        read_start: path -> the first four bytes, None if there is no such file.
-    """
-    variable = "ray_service_gguf_path"
-    if not path:
-        return []
-    if not os.path.isabs(path):
-        return [problem(variable, path, "an absolute path, of a file that every node has")]
-    if not local:
-        return []
-    start = read_start(path)
-    if start is None:
-        return [problem(variable, path, "a file that exists and can be read on this machine")]
-    if start != GGUF_MAGIC:
-        return [problem(variable, path, f"a GGUF file, which starts with 'GGUF'; this starts with {start!r}")]
-    return []
-
-
 def image_problems(image: str, needs: str) -> list[str]:
     """C(needs) says what the profile needs the image to hold, if that is known."""
     if image:
@@ -152,8 +121,8 @@ def image_problems(image: str, needs: str) -> list[str]:
     expectation = f"an image that the cluster can pull, with {needs or 'what the profile needs'}"
     return [
         problem("ray_service_image", image, expectation)
-        + "; images are built only for a cluster of this machine (an empty local_cluster_kubeconfig),"
-        + " images/ray-cpu/Dockerfile makes one"
+        + "; images are built only for a cluster of this machine (an empty local_cluster_kubeconfig), for others"
+        + " the collection's images/ have the Dockerfiles"
     ]
 
 
@@ -168,24 +137,34 @@ def ray_service_problems(
     """All problems of the variables of the Ray service.
 
     Args:
-        values: name, namespace, profile, profiles (the known ones), num_replicas, ray_version, redis (address, username,
-            password_secret), redis_password_given, redis_ca, image, image_needs, gguf_path, env (names of variables).
+        values: name, namespace, profile, profiles (the known ones), profile_content (what the profile's file sets, None if
+            nobody has looked), accept_unsupported, applications, num_replicas, ray_version, redis (address, username, password_secret),
+            redis_password_given, redis_ca, image, env (names of variables), model, model_source, tensor_parallel_size,
+            model_cache, compile_cache, hf_token, hf_token_secret, gguf_path, gguf_volume, gguf_url, gguf_sha256.
         redis_backend: None for a role on its own, whose C(redis) says whether there is fault tolerance.
         local: whether the cluster is one of this machine, whose images are built here.
         on_aws: whether it is one of a deployment on AWS.
     """
     fault_tolerant = is_fault_tolerant(redis_backend, values["redis"])
+    profile = values["profile_content"] or {}
     found = name_problems(values)
-    found += profile_problems(values["profile"], values["profiles"], exists)
+    unsound = ray_applications.profile_problems(values, local, exists)
+    found += unsound
     found += redis_problems(redis_backend, values["redis"], values["redis_password_given"], on_aws)
     found += authority_problems(values["redis_ca"])
     least = 2 if fault_tolerant else 1
     if values["num_replicas"] < least:
         why = " with fault tolerance, so that one worker can be lost" if fault_tolerant else ""
         found.append(problem("ray_service_num_replicas", values["num_replicas"], f"at least {least}{why}"))
-    switch = "ray_service_redis: {}" if redis_backend is None else "redis_backend: none"
-    found += version_problems(values["ray_version"], fault_tolerant, switch)
+    elif profile and not unsound:
+        found += ray_applications.application_problems(values, least)
+    # An unsupported profile has been told already, or is accepted with its version.
+    if not profile.get("unsupported"):
+        switch = "ray_service_redis: {}" if redis_backend is None else "redis_backend: none"
+        found += version_problems(values["ray_version"] or profile.get("ray_version", ""), fault_tolerant, switch)
     if not local:
-        found += image_problems(values["image"], values["image_needs"])
-    found += model_problems(values["gguf_path"], local, read_start)
+        found += image_problems(values["image"] or profile.get("image", ""), profile.get("needs", ""))
+    found += ray_model.model_problems(values)
+    found += ray_model.token_problems(values, profile)
+    found += ray_model.gguf_problems(values, local, read_start)
     return found + env_problems(values["env"])

@@ -9,21 +9,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.ray_service import ray_service_problems
+from ansible_collections.rayops.serve_ha.plugins.modules import preflight
 
-GOOD: dict[str, Any] = {
+OPTIONS = preflight.OPTIONS["ray_service"]["options"]
+GOOD: dict[str, Any] = {name: option.get("default") for name, option in OPTIONS.items()} | {
     "name": "mistral",
     "namespace": "mistral",
-    "profile": "cpu",
-    "profiles": ["cpu"],
-    "num_replicas": 2,
     "ray_version": "2.60.0",
-    "redis": {},
-    "redis_password_given": False,
-    "redis_ca": "",
-    "image": "",
-    "image_needs": "",
-    "gguf_path": "",
-    "env": [],
 }
 SECRET = {"namespace": "a", "name": "b", "key": "c"}
 FILES = {"/model.gguf": b"GGUF", "/text": b"Once", "/profile.yml": b"---\n"}
@@ -91,6 +83,7 @@ def test_good_for_the_role_alone(values: dict[str, Any]) -> None:
         ({"namespace": "A"}, "none", True, "ray_service_namespace is 'A'", "lower case"),
         ({"profile": "gpu"}, "none", True, "ray_service_profile is 'gpu'", "one of cpu"),
         ({"profile": "/no"}, "none", True, "ray_service_profile is '/no'", "a file that exists"),
+        ({"profile": "./profile.yml"}, "none", True, "ray_service_profile is './profile.yml'", "the absolute path"),
         ({}, "memcached", True, "redis_backend is 'memcached'", "one of in_cluster, existing, none"),
         ({}, "existing", True, "redis_existing.address is ''", "with the port"),
         (
@@ -193,7 +186,20 @@ def test_one_problem(values: dict[str, Any], backend: str, local: bool, start: s
         ({"name": "1a"}, "ray_service_name is '1a'", "a letter first"),
         ({"name": "Mistral"}, "ray_service_name is 'Mistral'", "lower case"),
         ({"namespace": "a_b"}, "ray_service_namespace is 'a_b'", "lower case"),
-        ({"image": "", "image_needs": "llama-cpp-python"}, "ray_service_image is ''", "with llama-cpp-python"),
+        (
+            {
+                "image": "",
+                "profile_content": {
+                    "head": {"a": 1},
+                    "worker": {"a": 1},
+                    "request_path": "/",
+                    "needs": "llama-cpp-python",
+                },
+                "applications": [{"import_path": "a:b", "deployments": [{"name": "x"}]}],
+            },
+            "ray_service_image is ''",
+            "with llama-cpp-python",
+        ),
         ({"image": ""}, "ray_service_image is ''", "what the profile needs"),
         ({"gguf_path": "model.gguf"}, "ray_service_gguf_path is 'model.gguf'", "absolute"),
         *(

@@ -9,7 +9,10 @@ from typing import Any
 
 
 def cluster(uid: str, **options: Any) -> dict[str, Any]:
-    volumes = [{"name": "app", "configMap": {"name": "app"}}, {"name": "redis-ca", "configMap": {"name": "mistral-redis-ca-0123456789"}}]
+    volumes = [
+        {"name": "app", "configMap": {"name": "app"}},
+        {"name": "redis-ca", "configMap": {"name": "mistral-redis-ca-0123456789"}},
+    ]
     head = {"template": {"spec": {"containers": [{"image": "ray:1"}], "volumes": volumes}}}
     spec = {"headGroupSpec": head} | ({"gcsFaultToleranceOptions": options} if options else {})
     return {"metadata": {"uid": uid, "name": f"mistral-{uid}"}, "spec": spec}
