@@ -43,9 +43,12 @@ sanity: setup ## ansible-test sanity, on every supported ansible-core that this 
 molecule: setup ## every molecule scenario
 	molecule test
 	molecule test --scenario-name negative
+	molecule test --scenario-name chat
+	molecule test --scenario-name aws
 
 bench: setup ## figures
 	python tests/bench.py
+	PYTHONPATH=.collections python tests/bench_serve.py
 	molecule create --scenario-name aws
 	python tests/bench_aws.py
 	molecule destroy --scenario-name aws

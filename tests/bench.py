@@ -16,7 +16,11 @@ import sys
 import time
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-GENERATOR = os.path.join(PROJECT, "plugins/module_utils/_head_failure/load_generator.py")
+HEAD_FAILURE = os.path.join(PROJECT, "plugins/module_utils/_head_failure")
+sys.path.insert(0, HEAD_FAILURE)
+
+from generator.lines import FIELDS, unpack  # noqa: E402
+
 #: Seconds that the same steps took by a bare script, on two cores, when nothing else ran.
 BARE_SCRIPT_SECONDS = 81
 VALUES = {"local_cluster_name": "bench", "local_cluster_network": "10.252.0.0/24", "head_failure_check_run": "never"}
@@ -55,30 +59,40 @@ async def lateness(rate: int, seconds: int) -> tuple[float, float]:
     """Median and 99th percentile, in ms, of how late requests were really sent, against a server in this process."""
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    arguments = ["--url", f"http://127.0.0.1:{port}/", "--rate", str(rate), "--count", str(rate * seconds)]
+    entry = {"name": "bench", "path": "/", "method": "GET", "body": None, "stream": False, "rate": rate, "users": None}
+    entry |= {"think_seconds": 1, "connection": "new", "request_timeout": 5, "max_gap_seconds": 5}
+    arguments = ["--url", f"http://127.0.0.1:{port}", "--seconds", str(seconds), "--load", json.dumps([entry])]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, GENERATOR, *arguments, "--timeout", "5", stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "generator.run", *arguments, cwd=HEAD_FAILURE, stdout=asyncio.subprocess.PIPE
     )
     output, _errors = await process.communicate()
     server.close()
-    samples = [sample for line in output.splitlines() if "late" in (sample := json.loads(line))]
-    late = sorted(sample["late"] for sample in samples)
+    lines = [json.loads(line) for line in output.splitlines()]
+    late = sorted(row[FIELDS.index("late")] for line in lines if "rows" in line for row in unpack(line["rows"]))
     return late[len(late) // 2], late[int(len(late) * 0.99)]
 
 
 def main() -> None:
     median, p99 = asyncio.run(lateness(50, 20))
-    print(f"load generator at 50 req/s: sends {median:.2f} ms late (median), {p99:.2f} ms (p99); aim: under 5 ms", flush=True)
+    print(
+        f"load generator at 50 req/s: sends {median:.2f} ms late (median), {p99:.2f} ms (p99); aim: under 5 ms",
+        flush=True,
+    )
 
     playbook("teardown.yml")
     before = available_memory()
     first, _output = playbook("site.yml")
     ratio = first / BARE_SCRIPT_SECONDS
-    print(f"site.yml, warm, to serving: {first:.0f} s, {ratio:.2f} x the bare script's {BARE_SCRIPT_SECONDS} s; aim: 2.0 x")
+    print(
+        f"site.yml, warm, to serving: {first:.0f} s, {ratio:.2f} x the bare script's {BARE_SCRIPT_SECONDS} s; aim: 2.0 x"
+    )
     print(f"memory of the whole stack: {before - available_memory():.1f} GB; aim: under 6 GB", flush=True)
     second, output = playbook("site.yml")
     changed = re.search(r"changed=(\d+)", output).group(1)
-    print(f"site.yml again: changed={changed}, {second:.0f} s ({second / first:.2f} x the first run); aim: 30 s", flush=True)
+    print(
+        f"site.yml again: changed={changed}, {second:.0f} s ({second / first:.2f} x the first run); aim: 30 s",
+        flush=True,
+    )
     third, _output = playbook("teardown.yml")
     print(f"teardown.yml: {third:.0f} s")
 

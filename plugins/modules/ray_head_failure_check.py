@@ -10,14 +10,18 @@ module: ray_head_failure_check
 short_description: Kill the head of a RayService under load and judge what its users saw
 version_added: 0.1.0
 description:
-  - Puts a constant load on a Ray Serve application, deletes the pod of the Ray head by its UID, watches every step of the
-    head's return, goes on loading through a stability window, and judges. The report is returned and, if O(report_dir)
-    is set, written as JSON, as Markdown and as one self-contained HTML page with a timeline.
-  - The load is open-loop. Requests go out at a constant rate, each on a new connection, however the earlier ones fare, and
-    latency counts from when a request was due. So a stall is seen by every request of its time, as users would see it.
+  - Puts load on a Ray Serve application, deletes the pod of the Ray head by its UID, watches every step of the head's return,
+    goes on loading through a stability window, and judges. The report is returned and, if O(report_dir) is set, written as
+    JSON, as Markdown, as one self-contained HTML page with plots, and as a JUnit file.
+  - The load is a list of kinds of requests, see O(load). At a rate (open loop), requests go out at their time however the
+    earlier ones fare, and latency counts from when a request was due. So a stall is seen by every request of its time, as
+    users would see it. With users (closed loop), each asks, waits for the answer, thinks, and asks again.
+  - Every failed and every slow request is in the report, with its phase, the age of its connection, replica, node and error.
+    A request is slow when it takes 250 ms more than the slowest one of its kind before the deletion. Of a stream the time to
+    the first token and the longest gap between two events are compared so. Slow requests do not change the verdict.
   - A check has passed when no more requests than O(max_failed_requests) failed, the head is a new pod and Ready, the
     recovery kept within O(recovery_timeout), the RayCluster, the worker pods (UID and restart counts) and the Serve
-    replicas (actors) are the same as before, the RayService is ready, and the load generator itself kept up.
+    replicas (actors) are the same as before, the RayService is ready, and the load generator was not the bottleneck itself.
   - A service without fault tolerance is not refused. It is checked, and fails with the reasons.
   - The module does B(not) fail when the verdict is V(failed). It returns the verdict with its reasons and the caller
     decides, as the role P(rayops.serve_ha.head_failure_check#role) does. It fails when the check could not be made.
@@ -40,10 +44,6 @@ options:
     type: str
     choices: [graceful, forced]
     default: graceful
-  path:
-    description: Path, with its query, that each request asks for. Not used with O(url).
-    type: str
-    default: /infer?sentence=hello
   target:
     description:
       - Name of the Service in O(namespace) to load.
@@ -52,7 +52,8 @@ options:
     type: str
   url:
     description:
-      - Load this URL, whole with path and query, from a process on the machine on which the module runs, instead of from a pod.
+      - Load this URL, to which the paths of O(load) are appended, from a process on the machine on which the module runs, instead
+        of from a pod.
       - To see what users outside the cluster see, with the load balancer on the way.
     type: str
   image:
@@ -60,12 +61,8 @@ options:
       - Image of the pod that carries the load. Any image with C(python3) (3.9 or later) does.
       - Without it, the image of the service's workers, which their nodes have already.
     type: str
-  rate:
-    description: Requests per second.
-    type: float
-    default: 20
   baseline_seconds:
-    description: How long to load before the head is deleted.
+    description: How long to load before the head is deleted. Long enough for at least one request of each kind to end.
     type: int
     default: 10
   stability_seconds:
@@ -76,21 +73,18 @@ options:
     description: Seconds from the deletion within which everything has to be back. When they have passed the check ends.
     type: int
     default: 120
-  request_timeout:
-    description: Seconds, counted from when it was due, after which a request without a full answer has failed.
-    type: float
-    default: 10
   max_failed_requests:
     description: How many requests may fail. A request fails without an answer in time and with a status outside 200 to 299.
     type: int
     default: 0
   report_dir:
     description:
-      - Directory, on the machine on which the module runs, for the three files of the report. It is created if needed.
+      - Directory, on the machine on which the module runs, for the four files of the report. It is created if needed.
       - Their names carry namespace, name and start of the check, so that reports of several checks stand side by side.
     type: path
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
+  - rayops.serve_ha.head_failure_load
   - rayops.serve_ha.attributes
   - rayops.serve_ha.attributes.action_group_k8s
   - rayops.serve_ha.attributes.progress
@@ -113,6 +107,7 @@ notes:
   - The account needs to get, list, watch, create and delete pods, to get pods/log and pods/proxy, to get services, rayservices
     and rayclusters, to list and watch rayservices, and, for better messages, to list and watch events.
 seealso:
+  - module: rayops.serve_ha.ray_head_failure_report
   - module: rayops.serve_ha.rayservice_wait
 author:
   - The rayops.serve_ha authors (@rayops)
@@ -131,13 +126,26 @@ EXAMPLES = r"""
     that: check.verdict == 'passed'
     fail_msg: "{{ check.reasons | join('; ') }}"
 
-- name: Crash the head under more load, from outside, and allow one failed request
+- name: Crash the head while people chat, from outside, and allow one failed request
   rayops.serve_ha.ray_head_failure_check:
     name: mistral
     namespace: mistral
     method: forced
-    url: https://mistral.example.com/infer?sentence=hello
-    rate: 50
+    url: https://mistral.example.com
+    load:
+      - name: short
+        path: /v1/chat/completions
+        method: POST
+        body: {model: tiny-mistral, max_tokens: 8, messages: [{role: user, content: Hello}]}
+        rate: 10
+      - name: chats
+        path: /v1/chat/completions
+        method: POST
+        body: {model: tiny-mistral, max_tokens: 64, messages: [{role: user, content: Tell me a story}]}
+        stream: true
+        users: 5
+        connection: kept
+        request_timeout: 60
     max_failed_requests: 1
 """
 
@@ -170,6 +178,14 @@ fault_tolerance:
   returned: success
   type: bool
   sample: true
+criteria:
+  description:
+    - What the verdict is made of. Each has a C(name) (V(requests), V(recovery), V(service), V(head), V(workers), V(replicas),
+      V(measurement)), a C(title), its C(reasons), and an C(outcome), V(passed), V(failed), or V(skipped) if there was nothing to judge.
+  returned: when the check was made
+  type: list
+  elements: dict
+  sample: [{"name": "workers", "title": "Every worker pod stays, without a restart", "outcome": "passed", "reasons": []}]
 summary:
   description: The figures.
   returned: when the check was made
@@ -183,24 +199,40 @@ summary:
       description: Failed ones among them.
       type: int
       sample: 0
+    slow:
+      description: Answered ones among them that took 250 ms more than the slowest of their kind before the deletion.
+      type: int
+      sample: 0
+    repeated:
+      description: Requests that were sent twice, as a kept connection was closed by the server while they were on their way.
+      type: int
+      sample: 0
     unknown:
-      description: Requests that were due and of which nothing is known. Any makes the verdict V(failed).
+      description: Requests that were begun and of which nothing is known. Any makes the verdict V(failed).
       type: int
       sample: 0
     lateness_ms:
-      description: How late the load generator itself started its requests, as C(p50), C(p99) and C(max) in ms.
+      description: How late the load generator itself began its requests, as C(p50), C(p90), C(p99), C(p999) and C(max) in ms.
       type: dict
-      sample: {"p50": 0.4, "p99": 1.9, "max": 7.3}
+      sample: {"p50": 0.4, "p90": 0.7, "p99": 1.9, "p999": 5.0, "max": 7.3}
+    generator:
+      description:
+        - How the load generator fared, each half second. C(cpu) is the processors that it used, of which it cannot use more than about
+          one, C(lag_ms) how late its event loop woke up. Both as in RV(summary.lateness_ms).
+      type: dict
+      sample: {"cpu": {"p50": 0.02, "p90": 0.03, "p99": 0.05, "p999": 0.05, "max": 0.05}}
     baseline:
       description:
-        - The requests due before the deletion, as C(requests), C(failed), C(errors) (text to count), C(latency_ms), C(connect_ms)
-          and C(lateness_ms) (each C(p50), C(p99), C(max)), and C(replicas) and C(nodes) (name to number of answers).
+        - The requests that ended before the deletion, as C(requests), C(failed), C(slow), C(repeated), C(errors) (text to count),
+          C(latency_ms), C(first_token_ms), C(gap_ms), C(connect_ms) and C(lateness_ms) (each as RV(summary.lateness_ms)), C(replicas)
+          and C(nodes) (name to number of answers) and C(generator).
+        - C(load) has the same of each entry of O(load), by its name.
       type: dict
-      sample: {"requests": 200, "failed": 0, "errors": {}, "latency_ms": {"p50": 21.5, "p99": 44.0, "max": 61.3}}
+      sample: {"requests": 200, "failed": 0, "slow": 0, "errors": {}, "latency_ms": {"p50": 21.5, "p99": 44.0, "max": 61.3}}
     failure:
-      description: The requests due from the deletion on, in the same shape.
+      description: All other requests, in the same shape. A request under way at the deletion is one of them.
       type: dict
-      sample: {"requests": 1660, "failed": 0, "errors": {}, "latency_ms": {"p50": 22.1, "p99": 48.7, "max": 191.0}}
+      sample: {"requests": 1660, "failed": 0, "slow": 0, "errors": {}, "latency_ms": {"p50": 22.1, "p99": 48.7, "max": 191.0}}
     recovery_seconds:
       description: Seconds from the deletion until everything was back. Null if it never was.
       type: float
@@ -221,16 +253,16 @@ report:
     json: /srv/reports/head-failure-mistral-mistral-20261123T123000Z.json
     markdown: /srv/reports/head-failure-mistral-mistral-20261123T123000Z.md
     html: /srv/reports/head-failure-mistral-mistral-20261123T123000Z.html
+    junit: /srv/reports/head-failure-mistral-mistral-20261123T123000Z.xml
 """
 
-import math
 import signal
 from copy import deepcopy
 
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import check, report
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import check, document, entries, report
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import Plan, judge
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import (
@@ -238,9 +270,10 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load
     LoadError,
     LocalLoad,
     PodLoad,
-    generator_source,
+    generator_program,
 )
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.pod import generator_arguments, load_pod
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.pod import load_pod
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import cluster as kuberay
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 
@@ -258,14 +291,8 @@ def interrupt(number: int, _frame: object) -> None:
     raise Interrupted(signal.Signals(number).name)
 
 
-def plan_of(params: dict) -> Plan:
-    return Plan(**{name: params[name] for name in Plan.__dataclass_fields__})
-
-
 def invalid(params: dict) -> str:
-    """What is wrong with the numbers; empty if nothing is."""
-    if not 0 < params["rate"] <= 1000:
-        return "rate must lie above 0 and not above 1000 requests per second"
+    """What is wrong with the values; empty if nothing is."""
     for name, least in (
         ("baseline_seconds", 1),
         ("stability_seconds", 0),
@@ -273,34 +300,35 @@ def invalid(params: dict) -> str:
         ("max_failed_requests", 0),
     ):
         if params[name] < least:
-            return f"{name} must be at least {least}"
-    return "" if params["request_timeout"] > 0 else "request_timeout must be above 0"
+            return f"{name} is {params[name]}; expected: at least {least}"
+    return entries.problem(params["load"], params["url"])
 
 
 def make_load(module: AnsibleK8SModule, cluster: Cluster, plan: Plan, ready: check.Ready, clock) -> Load:
     seconds = check.load_seconds(plan)
-    arguments = generator_arguments(ready.target, plan.rate, math.ceil(seconds * plan.rate), plan.request_timeout)
+    log = SampleLog(plan.load, seconds)
+    program = generator_program(entries.generator_arguments(ready.target, plan.load, seconds))
     if module.params["url"]:
-        return LocalLoad(arguments, module._module.tmpdir, clock)
-    image = module.params["image"] or ready.before.workers[0].image
+        return LocalLoad(program, module._module.tmpdir, log, clock)
     manifest = load_pod(
         plan.name,
         plan.namespace,
-        image,
-        generator_source(),
-        arguments,
-        seconds + plan.request_timeout,
+        module.params["image"] or ready.before.workers[0].image,
+        program,
+        sum(map(entries.nominal_rate, plan.load)),
+        seconds + entries.patience(plan.load),
         ready.worker,
         ready.before.cluster_name,
     )
-    return PodLoad(cluster, manifest, clock)
+    return PodLoad(cluster, manifest, log, clock)
 
 
 def run(module: AnsibleK8SModule) -> dict:
     """Make the check and return what the module returns."""
-    plan, params = plan_of(module.params), module.params
+    params = module.params
+    plan = Plan(**{name: params[name] for name in Plan.__dataclass_fields__})
     cluster = Cluster(kuberay.Cluster(lambda: get_api_client(module)), plan.namespace, plan.name)
-    ready = check.preconditions(cluster, params["url"], params["target"] or f"{plan.name}-serve-svc", params["path"])
+    ready = check.preconditions(cluster, params["url"], params["target"] or f"{plan.name}-serve-svc")
     result = {
         "changed": True,
         "head": ready.head.name,
@@ -308,7 +336,8 @@ def run(module: AnsibleK8SModule) -> dict:
         "fault_tolerance": ready.fault_tolerance,
     }
     if module.check_mode:
-        text = f"would put {plan.rate:g} requests a second on {ready.target} and delete the head {ready.head.name} ({plan.method})"
+        load = "; ".join(map(entries.describe, plan.load))
+        text = f"would delete the head {ready.head.name} ({plan.method}) under load on {ready.target}: {load}"
         return {**result, "verdict": "skipped", "reasons": [], "msg": text}
 
     cluster.remove_load_pods()
@@ -317,11 +346,12 @@ def run(module: AnsibleK8SModule) -> dict:
         under_way = check.Run(plan, cluster, ready, load, clock)
         evidence = under_way.execute()
     verdict = judge(plan, evidence)
-    document = report.build(plan, evidence, verdict, under_way.timeline, load.log, ready.target, ready.fault_tolerance)
-    check.report(f"{verdict.word}: {document['summary']['requests']} requests, {document['summary']['failed']} failed")
-    result |= {"verdict": verdict.word, "reasons": verdict.reasons, "summary": document["summary"]}
+    whole = document.build(plan, evidence, verdict, under_way.timeline, load.log, ready.target, ready.fault_tolerance)
+    totals = whole["summary"]
+    check.report(f"{verdict.word}: {totals['requests']} requests, {totals['failed']} failed, {totals['slow']} slow")
+    result |= {"verdict": whole["verdict"], **{key: whole[key] for key in ("reasons", "criteria", "summary")}}
     if params["report_dir"]:
-        result["report"] = report.write(document, params["report_dir"])
+        result["report"] = report.write(whole, params["report_dir"])
     return {**result, "changed": evidence.deleted is not None}
 
 
@@ -332,15 +362,13 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "namespace": {"type": "str", "required": True},
             "method": {"type": "str", "choices": ["graceful", "forced"], "default": "graceful"},
-            "path": {"type": "str", "default": "/infer?sentence=hello"},
+            "load": entries.ARGUMENT_SPEC,
             "target": {"type": "str"},
             "url": {"type": "str"},
             "image": {"type": "str"},
-            "rate": {"type": "float", "default": 20},
             "baseline_seconds": {"type": "int", "default": 10},
             "stability_seconds": {"type": "int", "default": 60},
             "recovery_timeout": {"type": "int", "default": 120},
-            "request_timeout": {"type": "float", "default": 10},
             "max_failed_requests": {"type": "int", "default": 0},
             "report_dir": {"type": "path"},
         },

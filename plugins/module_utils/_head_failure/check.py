@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import entries, state
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster, service_problems
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import (
     Evidence,
@@ -29,7 +29,7 @@ REPORT_SECONDS = 5.0
 WATCH_START_SECONDS = 30.0
 # The load outlives what it has to cover by this, for the set-up of the watches and slow calls in between.
 LOAD_MARGIN = 60.0
-# Beyond the request's own time limit, for the last lines to arrive.
+# Beyond the requests' own time limits, for the last lines to arrive.
 LAST_LINES_SECONDS = 10.0
 
 
@@ -39,7 +39,10 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Ready:
-    """What the preconditions found. target: the URL to load; worker: a worker Pod object; before: as in Evidence."""
+    """What the preconditions found.
+
+    before: as in Evidence; target: the URL that the paths of the load are appended to; worker: a worker Pod object.
+    """
 
     before: state.Snapshot
     fault_tolerance: bool
@@ -62,8 +65,11 @@ def load_seconds(plan: Plan) -> float:
     return plan.baseline_seconds + plan.recovery_timeout + plan.stability_seconds + LOAD_MARGIN
 
 
-def preconditions(cluster: Cluster, url: str, target: str, path: str) -> Ready:
-    """Look, touch nothing, and raise Refusal with all that speaks against a check now."""
+def preconditions(cluster: Cluster, url: str, target: str) -> Ready:
+    """Look, touch nothing, and raise Refusal with all that speaks against a check now.
+
+    url: what to load; if it is empty, the Service C(target).
+    """
     rayservice = cluster.rayservice()
     where = f"{cluster.namespace}/{cluster.name}"
     if rayservice is None:
@@ -88,7 +94,7 @@ def preconditions(cluster: Cluster, url: str, target: str, path: str) -> Ready:
             problems.append(f"there is no Service {target}")
         elif port is None:
             problems.append(f"the Service {target} has no port that serves")
-        url = f"http://{target}.{cluster.namespace}.svc:{port}{path}"
+        url = f"http://{target}.{cluster.namespace}.svc:{port}"
     if problems := [problem for problem in problems if problem]:
         raise Refusal(f"the RayService {where} is not fit for a check: {'; '.join(problems)}")
     worker = cluster.pod(before.workers[0].name) or {}
@@ -133,7 +139,9 @@ class Run:
 
     def _baseline(self) -> str:
         plan = self._plan
-        report(f"baseline: {plan.rate:g} requests a second for {plan.baseline_seconds:g} s to {self._ready.target}")
+        report(f"baseline: for {plan.baseline_seconds:g} s, to {self._ready.target}")
+        for entry in plan.load:
+            report(f"load {entry['name']}: {entries.describe(entry)}")
         until = (self._load.log.started or self._clock()) + plan.baseline_seconds
         self._wait(lambda: self._clock() >= until, "baseline")
         # Those under way now may still fail; the ones that ended decide.
@@ -182,7 +190,7 @@ class Run:
             after = self._cluster.snapshot(self._cluster.rayservice())
         except ApiFailure as error:
             problem = str(error)
-        self._load.complete(ended, self._plan.request_timeout + LAST_LINES_SECONDS)
+        self._load.complete(ended, entries.patience(self._plan.load) + LAST_LINES_SECONDS)
         log, timeline = self._load.log, self.timeline
         return Evidence(
             before=self._ready.before,
@@ -190,9 +198,11 @@ class Run:
             deleted=timeline.deleted,
             recovered=timeline.recovered,
             ended=ended,
-            expected=log.due_until(ended),
+            begun=sum(log.begun_until(ended)),
             unknown=log.unknown_until(ended),
+            silent=log.silence(ended),
             samples=tuple(sample for sample in log.samples() if sample.due <= ended),
+            beats=tuple(beat for beat in log.beats() if beat.at <= ended),
             last_seen=tuple(timeline.last_seen()) if timeline.recovered is None else (),
             other_clusters=tuple(timeline.other_clusters),
             after_problem=problem,

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -15,8 +16,9 @@ import time
 import typing as t
 from collections.abc import Callable, Iterable
 
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import load_generator, state
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator import answer, client, lines, run
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 
@@ -38,8 +40,24 @@ class LoadError(Exception):
     """The load could not be started."""
 
 
-def generator_source() -> str:
-    return inspect.getsource(load_generator)
+# The program is a few files, and there may be no place to write them to: its sources come as the first argument.
+LOADER = """
+import json, sys, types
+for name, source in json.loads(sys.argv.pop(1)).items():
+    module = sys.modules[name] = types.ModuleType(name)
+    module.__package__ = "generator"
+    exec(compile(source, name, "exec"), module.__dict__)
+sys.modules["generator.run"].main(sys.argv[1:])
+"""
+
+
+def generator_program(arguments: list[str]) -> list[str]:
+    """The load generator as arguments of any python3."""
+    # Each after those it imports from.
+    sources = {"generator": ""}
+    for module in (answer, client, lines, run):
+        sources[f"generator.{module.__name__.rpartition('.')[2]}"] = inspect.getsource(module)
+    return ["-I", "-u", "-c", LOADER, json.dumps(sources), *arguments]
 
 
 class Load:
@@ -48,10 +66,10 @@ class Load:
     Used as a context manager: leaving it ends the load, whatever happened.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, log: SampleLog, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._stop = threading.Event()
-        self.log = SampleLog()
+        self.log = log
 
     def __enter__(self) -> t.Self:
         return self
@@ -65,7 +83,7 @@ class Load:
         self._begin()
         threading.Thread(target=self._follow, daemon=True).start()
         deadline = time.monotonic() + START_SECONDS
-        while self.log.hello is None:
+        while self.log.start is None:
             if problem := self._problem():
                 raise LoadError(problem)
             if time.monotonic() > deadline:
@@ -74,13 +92,12 @@ class Load:
 
     def counts(self) -> tuple[int, int]:
         """(requests, failed requests) seen so far."""
-        samples = self.log.samples()
-        return len(samples), sum(sample.failed for sample in samples)
+        return self.log.counts()
 
     def complete(self, moment: float, patience: float) -> None:
         """Wait until every request due until C(moment) has a sample, at most C(patience) seconds; then read all again."""
         deadline = time.monotonic() + patience
-        while self.log.unknown_until(moment) and time.monotonic() < deadline:
+        while (self.log.silence(moment) or self.log.unknown_until(moment)) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         self._read_again()
 
@@ -110,8 +127,8 @@ class Load:
 class PodLoad(Load):
     """The load generator in a pod of the cluster."""
 
-    def __init__(self, cluster: Cluster, manifest: dict, clock: Callable[[], float]) -> None:
-        super().__init__(clock)
+    def __init__(self, cluster: Cluster, manifest: dict, log: SampleLog, clock: Callable[[], float]) -> None:
+        super().__init__(log, clock)
         self._cluster = cluster
         self._manifest = manifest
         self.name = ""
@@ -169,16 +186,16 @@ class PodLoad(Load):
 class LocalLoad(Load):
     """The load generator as a process of this machine."""
 
-    def __init__(self, arguments: list[str], directory: str, clock: Callable[[], float]) -> None:
-        super().__init__(clock)
-        self._arguments = arguments
+    def __init__(self, program: list[str], directory: str, log: SampleLog, clock: Callable[[], float]) -> None:
+        super().__init__(log, clock)
+        self._program = program
         self._output = os.path.join(directory, "head-failure-load.jsonl")
         self._errors = os.path.join(directory, "head-failure-load.err")
         self._process: subprocess.Popen | None = None
 
     def _begin(self) -> None:
-        command = [sys.executable, "-I", "-u", "-c", generator_source(), *self._arguments]
         with open(self._output, "wb") as output, open(self._errors, "wb") as errors:
+            command = [sys.executable, *self._program]
             # It goes on while the module works; run_command would wait for its end.
             # pylint: disable-next=ansible-bad-function
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)

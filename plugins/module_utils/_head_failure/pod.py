@@ -13,27 +13,25 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.clus
 CONTAINER = "load"
 # What the pod may take beyond the generator's own limits before the cluster itself ends it: start-up and image pull.
 DEADLINE_MARGIN = 300
-
-
-def generator_arguments(url: str, rate: float, count: int, timeout: float) -> list[str]:
-    return ["--url", url, "--rate", f"{rate:g}", "--count", str(count), "--timeout", f"{timeout:g}"]
+# Thousandths of a processor: at all, and for each request a second.
+CPU_LEAST, CPU_EACH = 50, 0.5
 
 
 def load_pod(
     name: str,
     namespace: str,
     image: str,
-    source: str,
-    arguments: list[str],
+    program: list[str],
+    rate: float,
     seconds: float,
     worker: dict,
     cluster_name: str,
 ) -> dict:
     """Return the manifest.
 
-    The program travels in the pod's own arguments, so that this pod is all that ever has to be cleaned up.
-    seconds: how long the load lasts at most; worker: a worker Pod object, whose pull secrets and tolerations are taken
-    because its image is. The pod prefers a node without the head, and one where the image already is.
+    program: arguments of python3; it travels in the pod's own command, so that this pod is all that ever has to be cleaned
+    up. rate: requests a second. seconds: how long the load lasts at most. worker: a worker Pod object, whose pull secrets
+    and tolerations are taken because its image is. The pod prefers a node without the head, and one where the image is.
     """
     spec = worker.get("spec", {})
     tolerations = [
@@ -65,9 +63,11 @@ def load_pod(
                     "image": image,
                     "imagePullPolicy": "IfNotPresent",
                     # $( would be read as a variable of the container's environment; $$( is how it is meant literally.
-                    "command": ["python3", "-I", "-u", "-c", source.replace("$(", "$$(")],
-                    "args": arguments,
-                    "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+                    "command": ["python3", *(argument.replace("$(", "$$(") for argument in program)],
+                    "resources": {
+                        "requests": {"cpu": f"{CPU_LEAST + CPU_EACH * rate:.0f}m", "memory": "128Mi"},
+                        "limits": {"memory": "256Mi"},
+                    },
                     "securityContext": {
                         "allowPrivilegeEscalation": False,
                         "readOnlyRootFilesystem": True,

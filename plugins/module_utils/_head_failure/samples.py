@@ -2,39 +2,51 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The samples of the load generator: from lines to values, and what they add up to. No I/O."""
+"""What the load generator tells: from lines to values. No I/O."""
 
 from __future__ import annotations
 
 import json
 import math
 import threading
-from collections import Counter
-from collections.abc import Iterable
+import zlib
 from dataclasses import dataclass, field
+from sys import intern
+
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator.lines import FIELDS, unpack
 
 # The best case between a line's birth in the pod and its arrival here is a few ms; what exceeds this is taken for a
 # difference of clocks rather than for transport.
 CLOCK_TOLERANCE = 0.25
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """One request. due: seconds since 1970 by the clock of the machine that judges; all else in ms."""
+    """One request. entry: name of its load entry; number: in that entry.
 
+    due: seconds since 1970 by the clock of the machine that judges; age: of the connection, in seconds; all else in ms.
+    connect: None on a kept connection. first, gap: first token after due and longest time between two events of a
+    stream, None without. repeated: sent twice, as a kept connection turned out to be closed.
+    """
+
+    entry: str
     number: int
     due: float
     late: float
     latency: float
     connect: float | None
+    age: float
     status: int
     error: str
     replica: str
     node: str
+    first: float | None
+    gap: float | None
+    repeated: bool
 
     @property
     def failed(self) -> bool:
-        """Whether a user would have gone without an answer: no answer in time, or a status outside 200–299."""
+        """Whether a user would have gone without an answer: no whole one in time, or a status outside 200–299."""
         return bool(self.error) or not 200 <= self.status <= 299
 
     @property
@@ -49,36 +61,53 @@ class Sample:
         return self.due + self.latency / 1000
 
 
+@dataclass(frozen=True)
+class Beat:
+    """What the generator told of itself. at: seconds since 1970 by its clock; cpu: processors used; lag: ms."""
+
+    at: float
+    cpu: float
+    lag: float
+    begun: tuple[int, ...]
+
+
 @dataclass
 class SampleLog:
     """Collects the generator's lines in any order, any number of times: a log is followed, then read again.
 
     One thread may feed while others read.
 
-    hello: the generator's first line (start, rate, count) or None as long as it was not seen.
-    transit: the shortest time seen from a sample's end, by the generator's clock, to its arrival, by ours.
+    load: the entries, as in the module's option; seconds: how long requests are begun.
+    start: when the first requests were due by the generator's clock, None as long as it is silent.
+    transit: the shortest time seen from a line's birth, by the generator's clock, to its arrival, by ours.
     """
 
-    hello: dict | None = None
+    load: list[dict]
+    seconds: float
+    start: float | None = None
     transit: float | None = None
-    _raw: dict[int, dict] = field(default_factory=dict)
+    _beats: dict[float, Beat] = field(default_factory=dict)
+    _rows: dict[tuple[int, int], tuple] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def feed(self, line: str, arrived: float | None = None) -> None:
-        """Take one line; C(arrived) is given for lines that are followed live. Foreign lines are passed over."""
+        """Take one line; C(arrived) is given for lines that are followed live. Foreign and torn lines are passed over."""
         try:
             value = json.loads(line)
-        except ValueError:
-            return
-        if not isinstance(value, dict):
+            if not isinstance(value, dict):
+                return
+            rows = unpack(value["rows"]) if "rows" in value else []
+        except (ValueError, zlib.error):
             return
         if "hello" in value:
-            self.hello = value
-        elif "n" in value and "lat" in value:
+            self.start = value["start"]
+        elif "begun" in value:
             with self._lock:
-                self._raw[value["n"]] = value
+                beat = Beat(value["at"], value["cpu"], value["lag"], tuple(value["begun"]))
+                self._beats[beat.at] = beat
+                self._rows.update({row[:2]: row for row in rows})
             if arrived is not None:
-                transit = arrived - (value["due"] + value["lat"] / 1000)
+                transit = arrived - beat.at
                 self.transit = transit if self.transit is None else min(self.transit, transit)
 
     @property
@@ -90,74 +119,74 @@ class SampleLog:
 
     @property
     def started(self) -> float | None:
-        """When request 0 was due, by our clock."""
-        return None if self.hello is None else self.hello["start"] + self.offset
+        """When the first requests were due, by our clock."""
+        return None if self.start is None else self.start + self.offset
 
     def samples(self) -> list[Sample]:
-        """All samples in order of their number, by our clock."""
-        offset = self.offset
+        """All samples in the order in which they were due, by our clock."""
+        if self.started is None:
+            return []
         with self._lock:
-            rows = sorted(self._raw.items())
+            rows = list(self._rows.values())
+        return sorted((self._sample(row) for row in rows), key=lambda sample: sample.due)
+
+    def beats(self) -> list[Beat]:
+        """What the generator told of itself, in order, by our clock."""
+        with self._lock:
+            beats = sorted(self._beats.items())
+        return [Beat(at + self.offset, beat.cpu, beat.lag, beat.begun) for at, beat in beats]
+
+    def counts(self) -> tuple[int, int]:
+        """(requests, failed requests) so far."""
+        status, error = FIELDS.index("status"), FIELDS.index("err")
+        with self._lock:
+            rows = list(self._rows.values())
+        return len(rows), sum(1 for row in rows if row[error] or not 200 <= row[status] <= 299)
+
+    def silence(self, moment: float) -> float:
+        """Seconds before C(moment) of which the generator has told nothing (yet)."""
+        beats = self.beats()
+        return max(0.0, moment - (beats[-1].at if beats else self.started or 0.0))
+
+    def begun_until(self, moment: float) -> list[int]:
+        """How many requests of each entry were begun until C(moment), answered or not.
+
+        At a rate that is known, whatever the generator says. What users do only it knows: it is asked at the next
+        chance after C(moment), so the last few may have begun after it.
+        """
+        if self.started is None or moment < self.started:
+            return [0] * len(self.load)
+        beats = self.beats()
+        told = next((beat for beat in beats if beat.at >= moment), beats[-1] if beats else None)
         return [
-            Sample(
-                number=raw["n"],
-                due=raw["due"] + offset,
-                late=raw["late"],
-                latency=raw["lat"],
-                connect=raw["conn"],
-                status=raw["status"],
-                error=raw["err"],
-                replica=raw["replica"],
-                node=raw["node"],
-            )
-            for _number, raw in rows
+            min(math.ceil(self.seconds * entry["rate"]), math.floor((moment - self.started) * entry["rate"] + 1e-6) + 1)
+            if entry["rate"]
+            else (told.begun[index] if told else 0)
+            for index, entry in enumerate(self.load)
         ]
 
-    def due_until(self, moment: float) -> int:
-        """How many requests were due from the start until C(moment), answered or not."""
-        if self.started is None or self.hello is None or moment < self.started:
-            return 0
-        return min(self.hello["count"], math.floor((moment - self.started) * self.hello["rate"] + 1e-6) + 1)
-
     def unknown_until(self, moment: float) -> int:
-        """How many requests due until C(moment) have no sample (yet)."""
-        due = self.due_until(moment)
+        """How many requests begun until C(moment) have no sample (yet)."""
+        begun = self.begun_until(moment)
         with self._lock:
-            return due - sum(1 for number in self._raw if number < due)
+            return sum(begun) - sum(1 for entry, number in self._rows if number < begun[entry])
 
-
-def percentile(values: list[float], share: float) -> float | None:
-    """The nearest-rank percentile of C(values), None of nothing. C(share) lies in 0–1."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
-
-
-def spread(values: list[float]) -> dict[str, float | None]:
-    """Return {p50, p99, max} of milliseconds, each None of nothing."""
-    return {
-        "p50": percentile(values, 0.50),
-        "p99": percentile(values, 0.99),
-        "max": max(values) if values else None,
-    }
-
-
-def summarize(samples: Iterable[Sample]) -> dict:
-    """Return what the samples of one phase add up to.
-
-    Shape: {requests, failed, errors: {text: count}, latency_ms, connect_ms, lateness_ms: each {p50, p99, max},
-    replicas: {id: answers}, nodes: {name: answers}}. Latencies are those of answered requests: a failed one has no answer.
-    """
-    chosen = list(samples)
-    answered = [sample for sample in chosen if not sample.failed]
-    return {
-        "requests": len(chosen),
-        "failed": len(chosen) - len(answered),
-        "errors": dict(Counter(sample.problem for sample in chosen if sample.failed).most_common()),
-        "latency_ms": spread([sample.latency for sample in answered]),
-        "connect_ms": spread([sample.connect for sample in chosen if sample.connect is not None]),
-        "lateness_ms": spread([sample.late for sample in chosen]),
-        "replicas": dict(sorted(Counter(sample.replica for sample in answered if sample.replica).items())),
-        "nodes": dict(sorted(Counter(sample.node for sample in answered if sample.node).items())),
-    }
+    def _sample(self, row: tuple) -> Sample:
+        value = dict(zip(FIELDS, row, strict=True))
+        return Sample(
+            entry=self.load[value["entry"]]["name"],
+            number=value["n"],
+            due=self.started + value["due"] / 1000,
+            late=value["late"],
+            latency=value["lat"],
+            connect=value["conn"],
+            age=value["age"],
+            status=value["status"],
+            # A few words for hundreds of thousands of requests: each is kept once.
+            error=intern(value["err"]),
+            replica=intern(value["replica"]),
+            node=intern(value["node"]),
+            first=value["first"],
+            gap=value["gap"],
+            repeated=bool(value["again"]),
+        )

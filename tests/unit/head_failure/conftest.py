@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import Evidence, Plan
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import Sample
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import Beat, Sample
 
 
 def pod(uid, role="worker", ready=True, restarts=0, scheduled=True, started=True, terminating=False, waiting=None):
@@ -67,18 +67,41 @@ def snapshot(head="h1", workers=("w1", "w2"), restarts=0, actors=("a1", "a2"), *
     )
 
 
+def entry(name="short", **values):
+    """An entry of the load as the module hands it on: 10 requests a second, a new connection each."""
+    return {
+        "name": name,
+        "path": "/infer?sentence=x",
+        "method": "GET",
+        "body": None,
+        "stream": False,
+        "rate": None if values.get("users") else 10.0,
+        "users": None,
+        "think_seconds": 1.0,
+        "connection": "new",
+        "request_timeout": 5.0,
+        "max_gap_seconds": 1.0,
+        **values,
+    }
+
+
 def sample(number, due, **values):
     return Sample(
         **{
+            "entry": "short",
             "number": number,
             "due": due,
             "late": 0.5,
             "latency": 20.0,
             "connect": 1.0,
+            "age": 0.0,
             "status": 200,
             "error": "",
             "replica": "r1",
             "node": "node-1",
+            "first": None,
+            "gap": None,
+            "repeated": False,
             **values,
         }
     )
@@ -88,11 +111,10 @@ PLAN = Plan(
     name="svc",
     namespace="ns",
     method="graceful",
-    rate=10.0,
+    load=[entry()],
     baseline_seconds=2,
     stability_seconds=3,
     recovery_timeout=60,
-    request_timeout=5,
     max_failed_requests=0,
 )
 
@@ -107,9 +129,11 @@ def evidence(faults=None, **values):
             "deleted": 1002.0,
             "recovered": 1007.0,
             "ended": 1010.0,
-            "expected": 101,
+            "begun": 101,
             "unknown": 0,
+            "silent": 0.2,
             "samples": samples,
+            "beats": tuple(Beat(1000.25 + number / 2, 0.02, 1.5, (number * 5,)) for number in range(20)),
             **values,
         }
     )
@@ -119,5 +143,11 @@ def evidence(faults=None, **values):
 def build():
     """The builders above."""
     return SimpleNamespace(
-        pod=pod, serve_answer=serve_answer, snapshot=snapshot, sample=sample, evidence=evidence, plan=PLAN
+        pod=pod,
+        serve_answer=serve_answer,
+        snapshot=snapshot,
+        entry=entry,
+        sample=sample,
+        evidence=evidence,
+        plan=PLAN,
     )

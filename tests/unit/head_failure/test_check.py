@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import check
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator.lines import FIELDS, pack
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import judge
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import LoadError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
@@ -93,8 +94,8 @@ class FakeApi:
 class FakeLoad:
     """Samples of a service that answers in 20 ms, made up when they are read; C(failing) tells which requests fail."""
 
-    def __init__(self, clock, rate=100, failing=lambda number: False, starts=True):
-        self.clock, self.rate, self.failing, self.starts = clock, rate, failing, starts
+    def __init__(self, load, clock, failing=lambda number: False, starts=True):
+        self.load, self.clock, self.failing, self.starts = load, clock, failing, starts
         self.start_time = None
         self.completed_until = None
 
@@ -105,12 +106,17 @@ class FakeLoad:
 
     @property
     def log(self):
-        log = SampleLog()
-        log.feed(json.dumps({"hello": 1, "start": self.start_time, "rate": self.rate, "count": 10**6}))
-        for number in range(log.due_until(self.clock())):
-            values = {"late": 1, "lat": 20, "conn": 1, "replica": "", "node": ""}
-            outcome = {"status": 500, "err": ""} if self.failing(number) else {"status": 200, "err": ""}
-            log.feed(json.dumps({"n": number, "due": self.start_time + number / self.rate, **values, **outcome}))
+        log, now = SampleLog(self.load, 1000.0), self.clock()
+        log.feed(json.dumps({"hello": 1, "start": self.start_time}))
+        begun = log.begun_until(now)
+        values = {"entry": 0, "late": 1, "lat": 20, "conn": 1, "age": 0, "err": "", "replica": "", "node": ""}
+        values |= {"first": None, "gap": None, "again": 0}
+        rows = [
+            {**values, "n": number, "due": number * 10.0, "status": 500 if self.failing(number) else 200}
+            for number in range(begun[0])
+        ]
+        rows = pack([tuple(row[name] for name in FIELDS) for row in rows])
+        log.feed(json.dumps({"at": now, "cpu": 0.1, "lag": 1.0, "begun": begun, "rows": rows}))
         return log
 
     def counts(self):
@@ -132,26 +138,28 @@ def cluster(fake):
 
 @pytest.fixture
 def plan(build):
-    return replace(build.plan, rate=100.0, baseline_seconds=0.3, stability_seconds=0.3, recovery_timeout=3)
+    return replace(
+        build.plan, load=[build.entry(rate=100.0)], baseline_seconds=0.3, stability_seconds=0.3, recovery_timeout=3
+    )
 
 
 def ready_of(cluster):
-    return check.preconditions(cluster, "", "svc-serve-svc", "/infer?sentence=x")
+    return check.preconditions(cluster, "", "svc-serve-svc")
 
 
 def run(plan, cluster, **load_values):
     clock = check.wall_clock()
-    load = FakeLoad(clock, **load_values)
+    load = FakeLoad(plan.load, clock, **load_values)
     return check.Run(plan, cluster, ready_of(cluster), load, clock).execute(), load
 
 
 def test_preconditions(cluster):
     ready = ready_of(cluster)
-    assert ready.target == "http://svc-serve-svc.ns.svc:8000/infer?sentence=x"
+    assert ready.target == "http://svc-serve-svc.ns.svc:8000"
     assert ready.head.uid == "h1"
     assert ready.fault_tolerance is True
     assert ready.worker["metadata"]["uid"] == "w1"
-    assert check.preconditions(cluster, "https://x/y", "svc-serve-svc", "/z").target == "https://x/y"
+    assert check.preconditions(cluster, "https://x/y", "svc-serve-svc").target == "https://x/y"
 
 
 def spoil_status(fake, **values):
@@ -186,7 +194,7 @@ def test_refusals(fake, cluster, words, spoil):
 
 def test_no_such_target(cluster):
     with pytest.raises(check.Refusal, match="there is no Service other"):
-        check.preconditions(cluster, "", "other", "/")
+        check.preconditions(cluster, "", "other")
 
 
 def test_without_fault_tolerance_it_goes_on(fake, cluster):
@@ -202,8 +210,8 @@ def test_a_head_that_comes_back(fake, cluster, plan, method, grace):
     assert evidence.after.heads[0].uid == "h2"
     assert evidence.recovered + plan.stability_seconds <= evidence.ended < evidence.recovered + 5
     assert load.completed_until == evidence.ended
-    assert len(evidence.baseline) >= 30
-    assert evidence.unknown == 0
+    assert len(evidence.samples_of("baseline")) >= 25
+    assert (evidence.unknown, evidence.silent) == (0, 0.0)
 
 
 def test_a_head_that_stays_away(fake, cluster, plan):

@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import baseline_problem, judge
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import Beat
 
 FAILED = {"status": 0, "error": "timed out"}
 
 
 def test_all_well_passes(build):
     verdict = judge(build.plan, build.evidence())
-    assert verdict.passed
+    assert verdict.word == "passed"
     assert verdict.reasons == []
+    assert {criterion.outcome for criterion in verdict.criteria} == {"passed"}
 
 
 # What is wrong, as changes to the evidence, and the one reason that must be given for it.
@@ -24,6 +28,10 @@ CASES = {
     ),
     "a request fails before the deletion": (lambda b: {"faults": {5: FAILED}}, "the first was due -1.5 s"),
     "a status that is no success": (lambda b: {"faults": {30: {"status": 503}}}, "(1 × HTTP status 503)"),
+    "a stream that was under way at the deletion breaks": (
+        lambda b: {"faults": {19: {"latency": 400.0, "error": "stream ended without [DONE]"}}},
+        "the first was due -0.1 s",
+    ),
     "a redirection is no answer": (lambda b: {"faults": {30: {"status": 302}}}, "(1 × HTTP status 302)"),
     "never recovered": (
         lambda b: {"recovered": None, "last_seen": ("no new head pod was created",)},
@@ -79,15 +87,24 @@ CASES = {
         lambda b: {"after": b.snapshot(head="h2", service_problems=("application app is UNHEALTHY",))},
         "at the end the RayService is not ready: application app is UNHEALTHY",
     ),
-    "no sample at all": (lambda b: {"samples": ()}, "no request before the deletion"),
+    "no sample at all": (lambda b: {"samples": ()}, "no request of short before the deletion"),
     "no sample after the deletion": (
         lambda b: {"samples": tuple(b.sample(n, 1000 + n / 10) for n in range(20))},
-        "no request after the deletion",
+        "no request of short after the deletion",
     ),
     "samples lost": (lambda b: {"unknown": 3}, "the outcome of 3 of 101 requests is unknown"),
-    "a generator that does not keep up": (
+    "a silent generator": (lambda b: {"silent": 4.0}, "the load generator told nothing of the last 4.0 s"),
+    "a generator that runs out of ports": (
+        lambda b: {"faults": {30: {"status": 0, "error": "load generator: Cannot assign requested address"}}},
+        "1 requests failed on the load generator's own side",
+    ),
+    "a machine that does not keep up": (
         lambda b: {"faults": {n: {"late": 750.0} for n in range(50, 60)}},
-        "the load generator did not keep up, its requests started 750 ms late",
+        "the machine of the load generator was the bottleneck: it was kept waiting for a processor, and its requests started 750 ms",
+    ),
+    "a generator that does not keep up": (
+        lambda b: {"beats": tuple(Beat(1000.0 + n / 2, 0.97 if n in (7, 8, 9) else 0.5, 1.0, ()) for n in range(20))},
+        "the load generator was the bottleneck: it used up a processor in 15% of the time",
     ),
     "the head was left alone": (
         lambda b: {"deleted": None, "recovered": None, "faults": {5: FAILED}},
@@ -100,7 +117,6 @@ CASES = {
 @pytest.mark.parametrize(("changes", "reason"), CASES.values(), ids=CASES)
 def test_one_fault_fails_with_its_reason(build, changes, reason):
     verdict = judge(build.plan, build.evidence(**changes(build)))
-    assert not verdict.passed
     assert verdict.word == "failed"
     assert any(reason in given for given in verdict.reasons), verdict.reasons
 
@@ -109,6 +125,10 @@ WELL = {
     "one more worker": lambda b: {"after": b.snapshot(head="h2", workers=("w1", "w2", "w3"))},
     "one more replica": lambda b: {"after": b.snapshot(head="h2", actors=("a1", "a2", "a3"))},
     "late just below the limit": lambda b: {"faults": {n: {"late": 499.0} for n in range(101)}},
+    "a busy generator, for a moment": lambda b: {
+        "beats": tuple(Beat(1000.0 + n / 2, 0.97 if n in (7, 8) else 0.5, 1.0, ()) for n in range(20))
+    },
+    "a slow request": lambda b: {"faults": {30: {"latency": 900.0}}},
     "one late start among many": lambda b: {"faults": {50: {"late": 900.0}}},
     "earlier restarts of workers": lambda b: {
         "before": b.snapshot(restarts=3),
@@ -132,7 +152,25 @@ def test_every_fault_is_told(build):
     assert len(verdict.reasons) == 4  # requests, two workers, replicas
 
 
+def test_what_was_not_to_be_judged_is_skipped(build):
+    def outcomes(**changes):
+        return [criterion.outcome for criterion in judge(build.plan, build.evidence(**changes)).criteria]
+
+    assert outcomes(deleted=None, recovered=None) == ["failed", *["skipped"] * 5, "passed"]
+    assert outcomes(after=None) == ["passed", "passed", "failed", *["skipped"] * 3, "passed"]
+
+
+def test_each_kind_of_request_has_to_be_seen(build):
+    plan = replace(build.plan, load=[build.entry(), build.entry("chats", users=2)])
+    assert judge(plan, build.evidence()).reasons == [
+        "the measurement is not trustworthy: no request of chats before the deletion",
+        "the measurement is not trustworthy: no request of chats after the deletion",
+    ]
+
+
 def test_baseline(build):
-    assert baseline_problem(build.plan, []) == "no request was made before the head's end"
+    assert baseline_problem(build.plan, []) == (
+        "no request of short ended in the 2 s of the baseline; the head was left alone"
+    )
     assert baseline_problem(build.plan, [build.sample(0, 1.0)]) == ""
     assert "1 of 1" in baseline_problem(build.plan, [build.sample(0, 1.0, status=500)])

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import load_pod_selector
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import generator_source
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.pod import generator_arguments, load_pod
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.entries import generator_arguments
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import generator_program
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.pod import load_pod
 
 WORKER = {
     "spec": {
@@ -19,9 +20,8 @@ WORKER = {
 }
 
 
-def manifest(source="pass", worker=None):
-    arguments = generator_arguments("http://svc-serve-svc.ns.svc:8000/", 20.0, 100, 10.0)
-    return load_pod("svc", "ns", "ray:1", source, arguments, 250.5, WORKER if worker is None else worker, "svc-abcde")
+def manifest(program=("-c", "pass"), rate=20.0, worker=None):
+    return load_pod("svc", "ns", "ray:1", program, rate, 250.5, WORKER if worker is None else worker, "svc-abcde")
 
 
 def test_it_ends_by_itself_and_is_found_again():
@@ -43,12 +43,9 @@ def test_it_ends_by_itself_and_is_found_again():
 
 def test_it_runs_the_program_with_small_means():
     container = manifest()["spec"]["containers"][0]
-    assert container["command"] == ["python3", "-I", "-u", "-c", "pass"]
-    assert container["args"] == [
-        *("--url", "http://svc-serve-svc.ns.svc:8000/"),
-        *("--rate", "20", "--count", "100", "--timeout", "10"),
-    ]
-    assert container["resources"]["requests"] == {"cpu": "100m", "memory": "128Mi"}
+    assert container["command"] == ["python3", "-c", "pass"]
+    assert container["resources"]["requests"] == {"cpu": "60m", "memory": "128Mi"}
+    assert manifest(rate=1000.0)["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "550m"
 
 
 def test_it_can_be_where_the_workers_image_is():
@@ -63,6 +60,11 @@ def test_it_can_be_where_the_workers_image_is():
 
 
 def test_the_kubelet_must_not_read_the_program_as_variables():
-    assert manifest(source="print('$(HOME)')")["spec"]["containers"][0]["command"][-1] == "print('$$(HOME)')"
+    command = manifest(["-c", "print('$(HOME)')", "$(x)"])["spec"]["containers"][0]["command"]
+    assert command[-2:] == ["print('$$(HOME)')", "$$(x)"]
+
+
+def test_the_program_fits_into_a_command_line(build):
+    program = generator_program(generator_arguments("http://x", [build.entry()], 10))
     # An argument of a process holds 128 KiB at most.
-    assert len(generator_source()) < 64 * 1024
+    assert max(map(len, program)) < 64 * 1024
