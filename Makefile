@@ -10,7 +10,7 @@ DIGEST := $(shell { $(PYTHON) -VV; cat requirements.txt test-requirements.txt te
 VENV := $(CACHE)/venv-$(DIGEST)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup site teardown test lint sanity unit molecule bench clean
+.PHONY: help setup site teardown test lint sanity unit molecule lab bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,11 +40,14 @@ unit: setup ## unit tests, on every supported ansible-core that this machine can
 sanity: setup ## ansible-test sanity, on every supported ansible-core that this machine can run
 	tests/sanity.sh
 
-molecule: setup ## every molecule scenario
+molecule: setup ## the molecule scenarios, real clusters all of them
 	molecule test
 	molecule test --scenario-name negative
 	molecule test --scenario-name chat
 	molecule test --scenario-name aws
+
+lab: setup ## the molecule scenarios that take longer than a test may
+	molecule test --scenario-name aws_faults
 
 bench: setup ## figures
 	python tests/bench.py
