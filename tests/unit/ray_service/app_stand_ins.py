@@ -203,5 +203,7 @@ def service() -> Iterator[tuple[str, Llama]]:
     """The application over HTTP: its URL, and the stand-in below it."""
     made, llama = engine()
     with served(http_api.Api(made, OFFER, infer_tokens=16, max_body=MAX_BODY, headers=HEADERS).application()) as url:
-        yield url, llama
-        llama.gate.set()
+        try:
+            yield url, llama
+        finally:
+            llama.gate.set()

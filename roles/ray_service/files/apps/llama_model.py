@@ -100,8 +100,8 @@ class LlamaModel:
             min_p=0.0,
         )
         while proceed():
-            token = next(tokens)
-            if self._is_end(token):
+            token = next(tokens, None)
+            if token is None or self._is_end(token):
                 return
             yield self._llama.detokenize([token])
 
