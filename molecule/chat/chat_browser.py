@@ -37,13 +37,15 @@ WATCH = """(before) => {
     });
     window.watcher.observe(document.body, {subtree: true, childList: true, characterData: true});
 }"""
-# What the page itself keeps says which question is answered, and whether by the model or by the page.
+# What the page itself keeps says which question is answered, and whether by the model or by the page. While the event of a
+# question has not ended, the page takes no other one, and the button for asking it again is disabled.
 CONVERSATION = "() => JSON.parse(sessionStorage.getItem('conversation') || '[]')"
 ANSWERED = """(questions) => {
     const messages = JSON.parse(sessionStorage.getItem("conversation") || "[]");
     const last = messages.at(-1);
     return messages.filter((one) => one.role === "user").length === questions
-        && last.role === "assistant" && last.metadata?.status !== "pending";
+        && last.role === "assistant" && last.metadata?.status !== "pending"
+        && document.querySelector("[aria-label=Retry]:not(:disabled)") !== null;
 }"""
 
 

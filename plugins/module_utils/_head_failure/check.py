@@ -173,7 +173,7 @@ class Run:
             time.sleep(TICK)
             self._report_transitions()
             if self._clock() - self._reported_at >= REPORT_SECONDS:
-                requests, failed = self._load.counts()
+                requests, failed = self._load.log.counts()
                 self._reported_at = self._clock()
                 report(f"{phase}: {requests} requests, {failed} failed")
         self._report_transitions()

@@ -90,10 +90,6 @@ class Load:
                 raise LoadError(f"the load generator did not start within {START_SECONDS:.0f} s: {self._where()}")
             time.sleep(POLL_SECONDS)
 
-    def counts(self) -> tuple[int, int]:
-        """(requests, failed requests) seen so far."""
-        return self.log.counts()
-
     def complete(self, moment: float, patience: float) -> None:
         """Wait until every request due until C(moment) has a sample, at most C(patience) seconds; then read all again."""
         deadline = time.monotonic() + patience

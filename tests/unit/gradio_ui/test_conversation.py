@@ -52,24 +52,23 @@ def test_halves_keep_the_newest_and_come_to_an_end(count: int, steps: list[int])
 
 
 @pytest.mark.parametrize(
-    ("history", "interrupted", "again"),
+    ("history", "again"),
     [
-        ([], False, []),
-        ([Q1], True, [Q1]),
-        ([Q1, A1], False, [Q1]),
-        ([Q1, A1, Q2, PART], True, [Q1, A1, Q2]),
-        ([Q1, A1, Q2, c.message("assistant", "once more", c.NOTE | c.WRITING)], True, [Q1, A1, Q2]),
-        ([Q1, NOTE], False, [Q1]),
-        ([Q1, A1, Q2, NOTE, A2], False, [Q1, A1, Q2]),
+        ([], []),
+        ([Q1], [Q1]),
+        ([Q1, A1], [Q1]),
+        ([Q1, A1, Q2, PART], [Q1, A1, Q2]),
+        ([Q1, A1, Q2, c.message("assistant", "once more", c.NOTE | c.WRITING)], [Q1, A1, Q2]),
+        ([Q1, NOTE], [Q1]),
+        ([Q1, A1, Q2, NOTE, A2], [Q1, A1, Q2]),
     ],
 )
-def test_what_is_asked_again(history: list[Any], interrupted: bool, again: list[Any]) -> None:
-    assert c.interrupted(history) is interrupted
+def test_what_is_asked_again(history: list[Any], again: list[Any]) -> None:
     assert c.up_to_question(history) == again
 
 
 @pytest.mark.parametrize(
-    ("reply", "texts", "interrupted", "turns"),
+    ("reply", "texts", "writing", "turns"),
     [
         (c.Reply(""), [], True, []),
         (c.Reply("tw"), ["tw"], True, []),
@@ -80,10 +79,11 @@ def test_what_is_asked_again(history: list[Any], interrupted: bool, again: list[
         (c.Reply("", "silent", "failed"), ["silent"], False, []),
     ],
 )
-def test_shown(reply: c.Reply, texts: list[str], interrupted: bool, turns: list[Any]) -> None:
+def test_shown(reply: c.Reply, texts: list[str], writing: bool, turns: list[Any]) -> None:
     history = c.shown([Q2], reply)
     assert history[0] == Q2
     assert [c.text_of(one) for one in history[1:]] == texts
     assert {one["role"] for one in history[1:]} <= {"assistant"}
-    assert c.interrupted(history) is interrupted
+    # What the page looks for in a history that comes back.
+    assert (history[-1]["role"] == "user" or history[-1]["metadata"].get("status") == "pending") is writing
     assert c.turns_of(history) == turns

@@ -119,9 +119,6 @@ class FakeLoad:
         log.feed(json.dumps({"at": now, "cpu": 0.1, "lag": 1.0, "begun": begun, "rows": rows}))
         return log
 
-    def counts(self):
-        return len(self.log.samples()), 0
-
     def complete(self, moment, _patience):
         self.completed_until = moment
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import gradio as gr
 from answers import Ask, Writers
-from conversation import Message, interrupted, message, shown, text_of, turns_of, up_to_question
+from conversation import Message, message, shown, text_of, turns_of, up_to_question
 
 #: Answers that one replica writes at the same time; more wait in line.
 CONCURRENCY = 100
@@ -24,7 +24,12 @@ CONCURRENCY = 100
 # Gradio reports the empty conversation, with which every page begins, as a change too.
 STORE = "(history) => {if (history?.length) sessionStorage.setItem('conversation', JSON.stringify(history))}"
 FORGET = "() => sessionStorage.removeItem('conversation')"
-RESTORE = "() => [JSON.parse(sessionStorage.getItem('conversation') || '[]')]"
+# The history, and whether its newest question was neither answered nor refused: its replica was lost while it answered.
+RESTORE = """() => {
+    const history = JSON.parse(sessionStorage.getItem("conversation") || "[]");
+    const last = history.at(-1);
+    return [history, last?.role === "user" || last?.metadata?.status === "pending"];
+}"""
 # Before the question leaves the browser: whatever happens on its way, it is not lost.
 STORE_QUESTION = """(text, history) => {
     if (text.trim()) {
@@ -61,12 +66,6 @@ def chat_page(ask: Ask, title: str) -> gr.Blocks:
         async for now in answer(up_to_question(history), request):
             yield now
 
-    async def loaded(history: list[Message], request: gr.Request) -> AsyncIterator[list[Message]]:
-        yield history
-        if interrupted(history):
-            async for now in asked_again(history, request):
-                yield now
-
     async def stopped(request: gr.Request) -> None:
         writers.stop(str(request.session_hash))
 
@@ -79,6 +78,8 @@ def chat_page(ask: Ask, title: str) -> gr.Blocks:
             show_label=False, placeholder="Ask a question", autofocus=True, submit_btn=True, stop_btn=True, max_lines=8
         )
 
+        interrupted = gr.Checkbox(value=False, visible="hidden")
+
         # Hidden: the chatbot itself shows that it waits.
         busy = {
             "concurrency_limit": CONCURRENCY,
@@ -88,7 +89,9 @@ def chat_page(ask: Ask, title: str) -> gr.Blocks:
         }
         box.submit(asked, [box, chatbot], [box, chatbot], js=STORE_QUESTION, **busy)
         chatbot.retry(asked_again, chatbot, chatbot, **busy)
-        page.load(loaded, chatbot, chatbot, js=RESTORE, **busy)
+        # Done by the browser alone. Gradio can lose a question that is asked in the moment in which another event ends.
+        page.load(None, None, [chatbot, interrupted], js=RESTORE)
+        interrupted.change(asked_again, chatbot, chatbot, **busy)
         box.stop(stopped, None, None, queue=False, api_visibility="private")
         chatbot.change(None, chatbot, None, js=STORE)
         chatbot.clear(None, None, None, js=FORGET)

@@ -14,7 +14,7 @@ from typing import Any
 Message = dict[str, Any]
 Turn = tuple[str, str]  # a question and its answer
 
-#: Marks an answer that is still being written. Found in a history that comes back, it was interrupted.
+#: Marks an answer that is still being written. When the page finds it in a history that comes back, it asks again.
 WRITING = {"status": "pending"}
 #: Marks what the page itself says; the model is never told.
 NOTE = {"id": "note"}
@@ -46,11 +46,6 @@ def up_to_question(history: list[Message]) -> list[Message]:
     """The history up to its newest question, without what followed; empty if there is none."""
     asked = [number for number, one in enumerate(history) if one["role"] == "user"]
     return history[: asked[-1] + 1] if asked else []
-
-
-def interrupted(history: list[Message]) -> bool:
-    """Was the newest question neither answered nor refused? So it is after the loss of the replica that was answering."""
-    return bool(history) and (history[-1]["role"] == "user" or marked(history[-1], WRITING))
 
 
 def turns_of(history: list[Message]) -> list[Turn]:

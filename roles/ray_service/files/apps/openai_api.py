@@ -89,13 +89,13 @@ def parse(body: bytes, offer: Offer, chat: bool) -> Asked:
     name = "max_completion_tokens" if fields.get("max_completion_tokens") is not None else "max_tokens"
     return Asked(
         prompt=_messages(fields) if chat else _prompt(fields),
-        max_tokens=_integer(fields, name, None, 1, offer.max_tokens),
+        max_tokens=_integer(fields, name, 1, offer.max_tokens),
         sampling=Sampling(
             temperature=_number(fields, "temperature", 1.0, 0, 2),
             top_p=_number(fields, "top_p", 1.0, 0, 1),
             presence_penalty=_number(fields, "presence_penalty", 0.0, -2, 2),
             frequency_penalty=_number(fields, "frequency_penalty", 0.0, -2, 2),
-            seed=_integer(fields, "seed", None, -(2**63), 2**63 - 1),
+            seed=_integer(fields, "seed", -(2**63), 2**63 - 1),
         ),
         stops=_stops(fields),
         stream=stream,
@@ -311,10 +311,10 @@ def _number(fields: dict[str, Any], name: str, default: float, low: float, high:
     return float(value)
 
 
-def _integer(fields: dict[str, Any], name: str, default: int | None, low: int, high: int) -> int | None:
+def _integer(fields: dict[str, Any], name: str, low: int, high: int) -> int | None:
     value = fields.get(name)
     if value is None:
-        return default
+        return None
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise _wrong(name, value, f"a whole number from {low} to {high}")
     return value
