@@ -18,6 +18,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import boto3
+
 PROJECT = Path(__file__).parents[1]
 URL = "http://127.0.0.1:4566/_emulator"
 #: A sixth of AWS' times: long against the pause of 10 s between two looks of a wait, as the real ones are.
@@ -67,6 +69,22 @@ def playbook(name: str) -> tuple[float, str]:
     return time.monotonic() - start, result.stdout
 
 
+def resources() -> int:
+    """How many there are: what the emulated account has, but for network interfaces, which are AWS' own, and what hangs on them
+    and is kept too, as in Terraform's count: policies of roles and targets of rules."""
+    kept = environment()
+    os.environ["AWS_SHARED_CREDENTIALS_FILE"] = kept["AWS_SHARED_CREDENTIALS_FILE"]
+    session = boto3.Session(profile_name=kept["AWS_PROFILE"], region_name=emulator("config")["region"])
+    iam, events = (session.client(name, endpoint_url=kept["AWS_ENDPOINT_URL"]) for name in ("iam", "events"))
+    roles = [role["RoleName"] for role in iam.list_roles()["Roles"]]
+    attached = sum(len(iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]) for role in roles)
+    inline = sum(len(iam.list_role_policies(RoleName=role)["PolicyNames"]) for role in roles)
+    rules = [rule["Name"] for rule in events.list_rules()["Rules"]]
+    targets = sum(len(events.list_targets_by_rule(Rule=rule)["Targets"]) for rule in rules)
+    found = {kind: len(ones) for kind, ones in emulator("inventory").items() if kind != "NetworkInterfaces"}
+    return sum(found.values()) + attached + inline + targets
+
+
 def main() -> None:
     settings = emulator("config")
     chain = sum(settings["seconds"][kind] for kind in CHAIN) * SCALE
@@ -82,10 +100,10 @@ def main() -> None:
     emulator("calls", method="DELETE")
     again, output = playbook("site")
     calls = emulator("calls")["total"]
-    resources = sum(map(len, emulator("inventory").values()))
+    there = resources()
     changed = re.search(r"changed=(\d+)", output).group(1)
-    print(f"site.yml again: changed={changed}, {again:.0f} s, {calls} calls for {resources} resources:", end=" ")
-    print(f"{calls / resources:.1f} a resource; aim: 3")
+    print(f"site.yml again: changed={changed}, {again:.0f} s, {calls} calls for {there} resources:", end=" ")
+    print(f"{calls / there:.1f} a resource; aim: 3")
     emulator("config", {"scale": settings["scale"]}, "POST")
 
 

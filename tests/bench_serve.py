@@ -51,7 +51,8 @@ def outside() -> None:
     if not os.path.exists(archive):
         sys.exit(f"there is no {archive}: run site.yml once, which builds the image")
     with open(f"{PROJECT}/roles/ray_service/vars/profiles/cpu.yml", encoding="utf-8") as file:
-        deployments = yaml.safe_load(file)["ray_service__profile"]["deployments"]
+        profile = yaml.safe_load(file)["ray_service__profile"]
+    environment = {"PYTHONPATH": "/app", "RAY_USAGE_STATS_ENABLED": "0"} | profile.get("env", {})
     buildah = Builder(params).command
     with tempfile.TemporaryDirectory() as work:
         os.chmod(work, 0o777)
@@ -64,8 +65,8 @@ def outside() -> None:
             subprocess.run(
                 [*buildah, "run", "--isolation", "chroot", "--network", "host"]
                 + [option for source, target in volumes.items() for option in ("--volume", f"{source}:{target}")]
-                + ["--env", "PYTHONPATH=/app", "--env", "RAY_USAGE_STATS_ENABLED=0", container, "--"]
-                + ["python", "-B", "/tests/bench_serve.py", json.dumps(deployments)],
+                + [option for name, value in environment.items() for option in ("--env", f"{name}={value}")]
+                + [container, "--", "python", "-B", "/tests/bench_serve.py", json.dumps(profile["deployments"])],
                 check=True,
             )
         finally:
