@@ -47,6 +47,7 @@ molecule: setup ## the molecule scenarios, real clusters all of them
 	molecule test --scenario-name aws
 
 lab: setup ## the molecule scenarios that take longer than a test may
+	molecule test --scenario-name failures
 	molecule test --scenario-name aws_faults
 
 bench: setup ## figures

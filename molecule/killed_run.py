@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a command and kill it, with everything that it has started and that has not detached itself.
 
-Usage: killed_run.py [--at REGULAR_EXPRESSION] [--count N] [--seconds S] COMMAND...
+Usage: killed_run.py [--at REGULAR_EXPRESSION] [--count N] [--seconds S] [--interrupt] COMMAND...
 
-It is killed S seconds (0) after the N-th (first) line of its output that matches (the header of a task). Ends with 0 when
-it was killed there, with 2 when it ended well before, with 1 when it failed before.
+It is killed S seconds (0) after the N-th (first) line of its output that matches (the header of a task). With --interrupt it
+is sent a SIGINT instead, and has to end by itself, with all that it has started. Ends with 0 when it was killed there, with 2
+when it ended well before, with 1 when it failed before.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable
 
 TASK_HEADER = r"^TASK \["
 GONE_SECONDS = 10.0
+# For what is interrupted to clean up.
+END_SECONDS = 60.0
 
 
 def parse_stat(text: str) -> tuple[int, str, int]:
@@ -75,12 +79,30 @@ def kill_tree(root: int) -> set[int]:
         send(new, signal.SIGSTOP)
         stopped |= new
     send(stopped, signal.SIGKILL)
-    deadline = time.monotonic() + GONE_SECONDS
-    while left := stopped & living().keys():
+    await_end(stopped, GONE_SECONDS)
+    return stopped
+
+
+def interrupt(process: subprocess.Popen) -> set[int]:
+    """Send SIGINT to this process alone, as who stops a job does; return it and its descendants when they have ended.
+
+    Raises:
+        TimeoutError: one goes on.
+    """
+    pids = tree(process.pid, living())
+    process.send_signal(signal.SIGINT)
+    # What it still says must not fill the pipe and so keep it from ending.
+    threading.Thread(target=process.stdout.read, daemon=True).start()
+    await_end(pids, END_SECONDS)
+    return pids
+
+
+def await_end(pids: set[int], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while left := pids & living().keys():
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes that do not end: {sorted(left)}")
         time.sleep(0.05)
-    return stopped
 
 
 def main() -> int:
@@ -88,6 +110,7 @@ def main() -> int:
     parser.add_argument("--at", default=TASK_HEADER)
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--interrupt", action="store_true")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     given = parser.parse_args()
     process = subprocess.Popen(given.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -99,8 +122,9 @@ def main() -> int:
             time.sleep(given.seconds)
             if process.poll() is not None:
                 break
-            killed = kill_tree(process.pid)
-            print(f"{len(killed)} processes killed {given.seconds:g} s after: {line.strip()}")
+            ended = interrupt(process) if given.interrupt else kill_tree(process.pid)
+            how = "interrupted" if given.interrupt else "killed"
+            print(f"{len(ended)} processes {how} {given.seconds:g} s after: {line.strip()}")
             return 0
     code = process.wait()
     where = f"match {given.count} of /{given.at}/ ({matches} were seen)"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The option C(load) of ray_head_failure_check."""
+    """The load of ray_head_failure_check."""
 
     DOCUMENTATION = r"""
 options:
@@ -69,4 +69,25 @@ options:
         description: Seconds without an event after which a stream has failed. Counted from its first token on.
         type: float
         default: 5
+  target:
+    description:
+      - Name of the Service in O(namespace) to load.
+      - Its port named C(serve) or C(http), its only port, or 8000 is used.
+      - Without it, the service that KubeRay keeps for the application, RV(ignore:name)C(-serve-svc), is loaded.
+    type: str
+  url:
+    description:
+      - Load this URL, to which the paths of O(load) are appended, from a process on the machine on which the module runs, instead
+        of from a pod.
+      - To see what users outside the cluster see, with the load balancer on the way.
+    type: str
+  image:
+    description:
+      - Image of the pod that carries the load. Any image with C(python3) (3.9 or later) does.
+      - Without it, the image of the service's workers, which their nodes have already.
+    type: str
+  baseline_seconds:
+    description: How long to load before the failure. Long enough for at least one request of each kind to end.
+    type: int
+    default: 10
 """

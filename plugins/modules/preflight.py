@@ -157,6 +157,10 @@ options:
         type: list
         elements: str
         default: []
+      worker_drain_seconds:
+        description: Seconds that a worker which is deleted has for the requests that it has taken.
+        type: int
+        default: 60
   local_cluster:
     description: The local cluster; not looked at if it is not given, or if O(kubeconfig) or O(aws) is.
     type: dict
@@ -320,6 +324,7 @@ OPTIONS = {
             "gguf_url": {"type": "str", "default": ""},
             "gguf_sha256": {"type": "str", "default": ""},
             "env": {"type": "list", "elements": "str", "default": []},
+            "worker_drain_seconds": {"type": "int", "default": 60},
         },
     },
     "local_cluster": {

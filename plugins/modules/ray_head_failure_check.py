@@ -7,27 +7,33 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ray_head_failure_check
-short_description: Kill the head of a RayService under load and judge what its users saw
+short_description: Cause a failure of a RayService under load and judge what its users saw
 version_added: 0.1.0
 description:
-  - Puts load on a Ray Serve application, deletes the pod of the Ray head by its UID, watches every step of the head's return,
-    goes on loading through a stability window, and judges. The report is returned and, if O(report_dir) is set, written as
-    JSON, as Markdown, as one self-contained HTML page with plots, and as a JUnit file.
+  - Puts load on a Ray Serve application, causes the failure that O(failure) names, watches every step of the way back, goes on
+    loading through a stability window, and judges. The report is returned and, if O(report_dir) is set, written as JSON, as
+    Markdown, as one self-contained HTML page with plots, and as a JUnit file.
   - The load is a list of kinds of requests, see O(load). At a rate (open loop), requests go out at their time however the
     earlier ones fare, and latency counts from when a request was due. So a stall is seen by every request of its time, as
     users would see it. With users (closed loop), each asks, waits for the answer, thinks, and asks again.
   - Every failed and every slow request is in the report, with its phase, the age of its connection, replica, node and error.
-    A request is slow when it takes 250 ms more than the slowest one of its kind before the deletion. Of a stream the time to
-    the first token and the longest gap between two events are compared so. Slow requests do not change the verdict.
-  - A check has passed when no more requests than O(max_failed_requests) failed, the head is a new pod and Ready, the
-    recovery kept within O(recovery_timeout), the RayCluster, the worker pods (UID and restart counts) and the Serve
-    replicas (actors) are the same as before, the RayService is ready, and the load generator was not the bottleneck itself.
+    A request is slow when it takes 250 ms more than the slowest one of its kind before the failure. Of a stream the time to
+    the first token and the longest gap between two events are compared so.
+  - A check has passed when no more requests than O(max_failed_requests) failed, no more than O(max_slow_requests) were slow,
+    the recovery kept within O(recovery_timeout), the head is what the failure has to make of it, the RayCluster, the worker
+    pods (UID and restart counts) and the Serve replicas (actors) are the same as before, but for those that the failure
+    takes, the RayService is ready, and the load generator was not the bottleneck itself.
+  - Everything is back when, at the same time, there is one head, which the failure has gone over, and it is Ready, as many
+    workers as before are Ready, the GCS answers, and as many replicas as before run. If that does not last through
+    O(stability_seconds), the wait goes on.
   - A service without fault tolerance is not refused. It is checked, and fails with the reasons.
   - The module does B(not) fail when the verdict is V(failed). It returns the verdict with its reasons and the caller
     decides, as the role P(rayops.serve_ha.head_failure_check#role) does. It fails when the check could not be made.
-  - When the baseline already shows failed requests, the head is left alone and the verdict is V(failed).
-  - The pod that carries the load is removed at the end, also after a failure, SIGINT, SIGTERM or SIGHUP. What a killed
-    check left behind ends by itself (C(activeDeadlineSeconds)) and is removed when the next check starts.
+  - When the baseline already shows failed requests, no failure is caused and the verdict is V(failed).
+  - The pod that carries the load is removed at the end, and what the failure has changed is undone, also after an error,
+    SIGINT, SIGTERM or SIGHUP. What a killed check left behind is put right when the next check of the RayService starts, which
+    finds it by the annotation C(rayops.io/head-failure-check) of the node, of the Deployment, or of the RayService. The load
+    ends by itself (C(activeDeadlineSeconds)).
 options:
   name:
     description: Name of the RayService.
@@ -37,46 +43,6 @@ options:
     description: Namespace of the RayService. The pod that carries the load is created here too.
     type: str
     required: true
-  method:
-    description:
-      - How the head's pod is deleted. V(graceful) leaves it its own grace period, as C(kubectl delete pod) or a drained node
-        do. V(forced) deletes with a grace period of 0, the nearest thing to a crash.
-    type: str
-    choices: [graceful, forced]
-    default: graceful
-  target:
-    description:
-      - Name of the Service in O(namespace) to load.
-      - Its port named C(serve) or C(http), its only port, or 8000 is used.
-      - Without it, the service that KubeRay keeps for the application, RV(ignore:name)C(-serve-svc), is loaded.
-    type: str
-  url:
-    description:
-      - Load this URL, to which the paths of O(load) are appended, from a process on the machine on which the module runs, instead
-        of from a pod.
-      - To see what users outside the cluster see, with the load balancer on the way.
-    type: str
-  image:
-    description:
-      - Image of the pod that carries the load. Any image with C(python3) (3.9 or later) does.
-      - Without it, the image of the service's workers, which their nodes have already.
-    type: str
-  baseline_seconds:
-    description: How long to load before the head is deleted. Long enough for at least one request of each kind to end.
-    type: int
-    default: 10
-  stability_seconds:
-    description: How long to go on loading when everything is back.
-    type: int
-    default: 60
-  recovery_timeout:
-    description: Seconds from the deletion within which everything has to be back. When they have passed the check ends.
-    type: int
-    default: 120
-  max_failed_requests:
-    description: How many requests may fail. A request fails without an answer in time and with a status outside 200 to 299.
-    type: int
-    default: 0
   report_dir:
     description:
       - Directory, on the machine on which the module runs, for the four files of the report. It is created if needed.
@@ -84,6 +50,7 @@ options:
     type: path
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
+  - rayops.serve_ha.head_failure
   - rayops.serve_ha.head_failure_load
   - rayops.serve_ha.attributes
   - rayops.serve_ha.attributes.action_group_k8s
@@ -98,7 +65,7 @@ attributes:
   idempotent:
     support: none
     details:
-      - Each run deletes the head once more.
+      - Each run causes the failure once more.
 requirements:
   - python >= 3.11
   - kubernetes >= 24.2.0
@@ -106,6 +73,9 @@ requirements:
 notes:
   - The account needs to get, list, watch, create and delete pods, to get pods/log and pods/proxy, to get services, rayservices
     and rayclusters, to list and watch rayservices, and, for better messages, to list and watch events.
+  - V(gcs_killed), V(gcs_terminated) and V(head_out_of_memory) need to get and create pods/exec. V(head_drained) needs to get,
+    list and patch nodes, to list the pods of all namespaces and to create pods/eviction, V(operator_down) to list and patch
+    deployments and to list pods of all namespaces, O(failure_commands) to patch rayservices.
 seealso:
   - module: rayops.serve_ha.ray_head_failure_report
   - module: rayops.serve_ha.rayservice_wait
@@ -126,11 +96,12 @@ EXAMPLES = r"""
     that: check.verdict == 'passed'
     fail_msg: "{{ check.reasons | join('; ') }}"
 
-- name: Crash the head while people chat, from outside, and allow one failed request
+- name: Kill the head twenty times while people chat, from outside, and allow one failed request and no slow one
   rayops.serve_ha.ray_head_failure_check:
     name: mistral
     namespace: mistral
-    method: forced
+    failure: head_forced
+    repeat: 20
     url: https://mistral.example.com
     load:
       - name: short
@@ -147,6 +118,17 @@ EXAMPLES = r"""
         connection: kept
         request_timeout: 60
     max_failed_requests: 1
+    max_slow_requests: 0
+
+- name: Cut Redis off for ten seconds
+  rayops.serve_ha.ray_head_failure_check:
+    name: mistral
+    namespace: mistral
+    failure: redis_lost
+    failure_commands:
+      begin: [kubectl, -n, mistral, apply, -f, isolate-redis.yml]
+      end: [kubectl, -n, mistral, delete, --ignore-not-found, -f, isolate-redis.yml]
+    failure_seconds: 10
 """
 
 RETURN = r"""
@@ -161,7 +143,7 @@ reasons:
   type: list
   elements: str
   sample:
-    - 84 of 2700 requests failed, 0 allowed; the first was due +1.2 s and the last +13.0 s after the deletion (84 × timed out)
+    - 84 of 2700 requests failed, 0 allowed; the first was due +1.2 s after the failure, the last +13.0 s after the failure (84 × timed out)
     - "container ray-worker of worker mistral-x7k2p-workers-worker-5jqlz restarted (0 → 1 restarts)"
 target:
   description: The URL that was loaded.
@@ -169,7 +151,7 @@ target:
   type: str
   sample: http://mistral-serve-svc.mistral.svc:8000/infer?sentence=hello
 head:
-  description: Name of the head's pod that was deleted, or in check mode would be.
+  description: Name of the head's pod before the failure.
   returned: success
   type: str
   sample: mistral-x7k2p-head-9wzbn
@@ -180,8 +162,9 @@ fault_tolerance:
   sample: true
 criteria:
   description:
-    - What the verdict is made of. Each has a C(name) (V(requests), V(recovery), V(service), V(head), V(workers), V(replicas),
-      V(measurement)), a C(title), its C(reasons), and an C(outcome), V(passed), V(failed), or V(skipped) if there was nothing to judge.
+    - What the verdict is made of. Each has a C(name) (V(requests), V(slow) with O(max_slow_requests), V(recovery), V(service),
+      V(head), V(workers), V(replicas), V(measurement)), a C(title), its C(reasons), and an C(outcome), V(passed), V(failed), or
+      V(skipped) if there was nothing to judge.
   returned: when the check was made
   type: list
   elements: dict
@@ -200,7 +183,7 @@ summary:
       type: int
       sample: 0
     slow:
-      description: Answered ones among them that took 250 ms more than the slowest of their kind before the deletion.
+      description: Answered ones among them that took 250 ms more than the slowest of their kind before the failure.
       type: int
       sample: 0
     repeated:
@@ -218,33 +201,44 @@ summary:
     generator:
       description:
         - How the load generator fared, each half second. C(cpu) is the processors that it used, of which it cannot use more than about
-          one, C(lag_ms) how late its event loop woke up. Both as in RV(summary.lateness_ms).
+          one, C(lag_ms) how late its event loop woke up, C(cpu_pressure) the share of the time in which some task of its machine
+          waited for a processor (null where the kernel does not count it). Each as RV(summary.lateness_ms).
       type: dict
       sample: {"cpu": {"p50": 0.02, "p90": 0.03, "p99": 0.05, "p999": 0.05, "max": 0.05}}
     baseline:
       description:
-        - The requests that ended before the deletion, as C(requests), C(failed), C(slow), C(repeated), C(errors) (text to count),
+        - The requests that ended before the first failure, as C(requests), C(failed), C(slow), C(repeated), C(errors) (text to count),
           C(latency_ms), C(first_token_ms), C(gap_ms), C(connect_ms) and C(lateness_ms) (each as RV(summary.lateness_ms)), C(replicas)
           and C(nodes) (name to number of answers) and C(generator).
         - C(load) has the same of each entry of O(load), by its name.
       type: dict
       sample: {"requests": 200, "failed": 0, "slow": 0, "errors": {}, "latency_ms": {"p50": 21.5, "p99": 44.0, "max": 61.3}}
     failure:
-      description: All other requests, in the same shape. A request under way at the deletion is one of them.
+      description: All other requests, in the same shape. A request under way at the failure is one of them.
       type: dict
       sample: {"requests": 1660, "failed": 0, "slow": 0, "errors": {}, "latency_ms": {"p50": 22.1, "p99": 48.7, "max": 191.0}}
     recovery_seconds:
-      description: Seconds from the deletion until everything was back. Null if it never was.
+      description:
+        - Seconds from the failure, or from the end of one with O(failure_seconds), until everything was back; the longest of all
+          rounds. Null if it once never was.
       type: float
       sample: 18.4
-    transitions:
-      description:
-        - What happened, with seconds from the deletion, in order. Names are V(deletion_requested), V(old_head_gone),
-          V(new_head_created), V(new_head_scheduled), V(new_head_started), V(gcs_back), V(new_head_ready),
-          V(serve_controller_back) and V(applications_running).
+    recovery_seconds_each:
+      description: The same of each round.
       type: list
-      elements: dict
-      sample: [{"name": "old_head_gone", "label": "Old head gone", "seconds": 2.3}]
+      elements: float
+      sample: [18.4]
+rounds:
+  description:
+    - What belongs to each failure. C(number), C(struck) (its time), C(second) (the same in seconds after the first failure),
+      C(undone_seconds), C(recovery_seconds), C(ended_seconds), C(done) (what was done, in words), C(requests), C(failed), C(slow),
+      and C(transitions), in order, as C(name), C(label) and C(seconds) after this failure.
+    - Names are V(struck), V(old_head_gone), V(undone), V(new_head_created), V(new_head_scheduled), V(new_head_started),
+      V(head_restarted), V(gcs_back), V(head_ready), V(serve_controller_back), V(workers_ready) and V(applications_running).
+  returned: when the check was made
+  type: list
+  elements: dict
+  sample: [{"number": 1, "recovery_seconds": 18.4, "transitions": [{"name": "old_head_gone", "label": "Old head gone", "seconds": 2.3}]}]
 report:
   description: The paths of the files of the report.
   returned: when the check was made and O(report_dir) is set
@@ -262,9 +256,16 @@ from copy import deepcopy
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import check, document, entries, report
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import (
+    check,
+    document,
+    entries,
+    failures,
+    report,
+)
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import Plan, judge
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.evidence import Plan
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import judge
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import (
     Load,
     LoadError,
@@ -274,6 +275,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load
 )
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.pod import load_pod
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.strike import StrikeError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import cluster as kuberay
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 
@@ -291,19 +293,6 @@ def interrupt(number: int, _frame: object) -> None:
     raise Interrupted(signal.Signals(number).name)
 
 
-def invalid(params: dict) -> str:
-    """What is wrong with the values; empty if nothing is."""
-    for name, least in (
-        ("baseline_seconds", 1),
-        ("stability_seconds", 0),
-        ("recovery_timeout", 1),
-        ("max_failed_requests", 0),
-    ):
-        if params[name] < least:
-            return f"{name} is {params[name]}; expected: at least {least}"
-    return entries.problem(params["load"], params["url"])
-
-
 def make_load(module: AnsibleK8SModule, cluster: Cluster, plan: Plan, ready: check.Ready, clock) -> Load:
     seconds = check.load_seconds(plan)
     log = SampleLog(plan.load, seconds)
@@ -319,6 +308,7 @@ def make_load(module: AnsibleK8SModule, cluster: Cluster, plan: Plan, ready: che
         seconds + entries.patience(plan.load),
         ready.worker,
         ready.before.cluster_name,
+        ready.aim.node,
     )
     return PodLoad(cluster, manifest, log, clock)
 
@@ -328,31 +318,36 @@ def run(module: AnsibleK8SModule) -> dict:
     params = module.params
     plan = Plan(**{name: params[name] for name in Plan.__dataclass_fields__})
     cluster = Cluster(kuberay.Cluster(lambda: get_api_client(module)), plan.namespace, plan.name)
-    ready = check.preconditions(cluster, params["url"], params["target"] or f"{plan.name}-serve-svc")
+    put_right = not module.check_mode and check.put_right(cluster, plan)
+    patience = plan.recovery_timeout if put_right else 0
+    target = params["target"] or f"{plan.name}-serve-svc"
+    ready = check.preconditions(cluster, params["url"], target, plan.promise, patience)
     result = {
         "changed": True,
-        "head": ready.head.name,
+        "head": ready.aim.head.name,
         "target": ready.target,
         "fault_tolerance": ready.fault_tolerance,
     }
     if module.check_mode:
         load = "; ".join(map(entries.describe, plan.load))
-        text = f"would delete the head {ready.head.name} ({plan.method}) under load on {ready.target}: {load}"
+        times = f" {plan.repeat} times" if plan.repeat > 1 else ""
+        text = (
+            f"would cause the failure {plan.failure}{times} ({plan.promise.title}) under load on {ready.target}: {load}"
+        )
         return {**result, "verdict": "skipped", "reasons": [], "msg": text}
 
     cluster.remove_load_pods()
     clock = check.wall_clock()
     with make_load(module, cluster, plan, ready, clock) as load:
-        under_way = check.Run(plan, cluster, ready, load, clock)
-        evidence = under_way.execute()
+        evidence = check.Run(plan, cluster, ready, load, clock).execute()
     verdict = judge(plan, evidence)
-    whole = document.build(plan, evidence, verdict, under_way.timeline, load.log, ready.target, ready.fault_tolerance)
+    whole = document.build(plan, evidence, verdict, load.log, ready.target, ready.fault_tolerance)
     totals = whole["summary"]
     check.report(f"{verdict.word}: {totals['requests']} requests, {totals['failed']} failed, {totals['slow']} slow")
-    result |= {"verdict": whole["verdict"], **{key: whole[key] for key in ("reasons", "criteria", "summary")}}
+    result |= {key: whole[key] for key in ("verdict", "reasons", "criteria", "summary", "rounds")}
     if params["report_dir"]:
         result["report"] = report.write(whole, params["report_dir"])
-    return {**result, "changed": evidence.deleted is not None}
+    return {**result, "changed": bool(put_right or evidence.rounds)}
 
 
 def main() -> None:
@@ -361,21 +356,19 @@ def main() -> None:
             **deepcopy(AUTH_ARG_SPEC),
             "name": {"type": "str", "required": True},
             "namespace": {"type": "str", "required": True},
-            "method": {"type": "str", "choices": ["graceful", "forced"], "default": "graceful"},
+            **failures.ARGUMENT_SPEC,
             "load": entries.ARGUMENT_SPEC,
             "target": {"type": "str"},
             "url": {"type": "str"},
             "image": {"type": "str"},
             "baseline_seconds": {"type": "int", "default": 10},
-            "stability_seconds": {"type": "int", "default": 60},
-            "recovery_timeout": {"type": "int", "default": 120},
-            "max_failed_requests": {"type": "int", "default": 0},
             "report_dir": {"type": "path"},
         },
         mutually_exclusive=[("url", "target"), ("url", "image")],
         supports_check_mode=True,
     )
-    if problem := invalid(module.params):
+    params = module.params
+    if problem := failures.problem(params) or entries.problem(params["load"], params["url"]):
         module.fail_json(msg=problem)
     for name in SIGNALS:
         signal.signal(name, interrupt)
@@ -383,10 +376,12 @@ def main() -> None:
         result = run(module)
     except check.Refusal as error:
         module.fail_json(msg=f"The check was not started: {error}")
+    except StrikeError as error:
+        module.fail_json(msg=f"The failure {params['failure']} could not be caused and undone: {error}")
     except (LoadError, ApiFailure, OSError) as error:
         module.fail_json(msg=f"The check could not be made: {error}")
     except Interrupted as error:
-        module.fail_json(msg=f"The check was interrupted by {error}; the load was stopped.")
+        module.fail_json(msg=f"The check was interrupted by {error}; the load was stopped and the failure undone.")
     module.exit_json(**result)
 
 

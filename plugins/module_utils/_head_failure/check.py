@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One head failure check from its preconditions to its evidence."""
+"""One check from its preconditions to its evidence."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from dataclasses import dataclass
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import entries, state
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster, service_problems
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import (
-    Evidence,
-    Plan,
-    baseline_problem,
-)
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.evidence import Evidence, Plan, Round
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import Aim, Failure, aim
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import baseline_problem
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import Load, LoadError
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.strike import (
+    STRIKE_SECONDS,
+    Strike,
+    StrikeError,
+    repair,
+)
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import TRANSITIONS, Timeline
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.watch import ask_dashboard, watches
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
@@ -41,17 +45,16 @@ class Refusal(Exception):
 class Ready:
     """What the preconditions found.
 
-    before: as in Evidence; target: the URL that the paths of the load are appended to; worker: a worker Pod object.
+    before: as in Evidence; aim: on whom the first failure falls; target: the URL that the paths of the load are appended
+    to; worker: a worker Pod object; versions: of the software and the machines, as in Cluster.
     """
 
     before: state.Snapshot
+    aim: Aim
     fault_tolerance: bool
     target: str
     worker: dict
-
-    @property
-    def head(self) -> state.Pod:
-        return self.before.heads[0]
+    versions: dict
 
 
 def wall_clock() -> Callable[[], float]:
@@ -62,22 +65,40 @@ def wall_clock() -> Callable[[], float]:
 
 def load_seconds(plan: Plan) -> float:
     """How long the load has to last at most."""
-    return plan.baseline_seconds + plan.recovery_timeout + plan.stability_seconds + LOAD_MARGIN
+    each = STRIKE_SECONDS + plan.failure_seconds + plan.recovery_timeout + plan.stability_seconds
+    return plan.baseline_seconds + plan.repeat * each + LOAD_MARGIN
 
 
-def preconditions(cluster: Cluster, url: str, target: str) -> Ready:
+def put_right(cluster: Cluster, plan: Plan) -> bool:
+    """Undo what a killed check of this RayService has left; whether there was anything. Raises Refusal, ApiFailure."""
+    try:
+        words = repair(cluster, plan.failure_commands)
+    except StrikeError as error:
+        raise Refusal(str(error)) from error
+    for text in words:
+        report(f"left by a killed check: {text}")
+    return bool(words)
+
+
+def preconditions(cluster: Cluster, url: str, target: str, failure: Failure, patience: float = 0) -> Ready:
     """Look, touch nothing, and raise Refusal with all that speaks against a check now.
 
-    url: what to load; if it is empty, the Service C(target).
+    url: what to load; if it is empty, the Service C(target). patience: seconds for which a service that is not fit is
+    looked at again, as something of it was put right just now.
     """
-    rayservice = cluster.rayservice()
-    where = f"{cluster.namespace}/{cluster.name}"
-    if rayservice is None:
-        raise Refusal(f"there is no RayService {where}")
-    if problems := service_problems(rayservice):
-        raise Refusal(f"the RayService {where} is not ready: {'; '.join(problems)}")
-    before = cluster.snapshot(rayservice)
-    problems = [state.head_problem(before.heads)]
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return _look(cluster, url, target, failure)
+        except Refusal:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(1)
+
+
+def unfit(before: state.Snapshot) -> list[str]:
+    """Why a service is in no state to meet a failure; nothing if it is."""
+    problems = [problem] if (problem := state.head_problem(before.heads)) else []
     if not before.workers:
         problems.append("there is no worker pod")
     problems += [f"worker {pod.name} is not Ready" for pod in before.workers if not pod.ready and not pod.terminating]
@@ -87,6 +108,18 @@ def preconditions(cluster: Cluster, url: str, target: str) -> Ready:
         )
     elif not before.serve.running:
         problems.append(f"Serve is not well: {before.serve.describe()}")
+    return problems
+
+
+def _look(cluster: Cluster, url: str, target: str, failure: Failure) -> Ready:
+    rayservice = cluster.rayservice()
+    where = f"{cluster.namespace}/{cluster.name}"
+    if rayservice is None:
+        raise Refusal(f"there is no RayService {where}")
+    if problems := service_problems(rayservice):
+        raise Refusal(f"the RayService {where} is not ready: {'; '.join(problems)}")
+    before = cluster.snapshot(rayservice)
+    problems = unfit(before)
     if not url:
         service = cluster.service(target)
         port = None if service is None else state.serve_port(service)
@@ -95,47 +128,58 @@ def preconditions(cluster: Cluster, url: str, target: str) -> Ready:
         elif port is None:
             problems.append(f"the Service {target} has no port that serves")
         url = f"http://{target}.{cluster.namespace}.svc:{port}"
-    if problems := [problem for problem in problems if problem]:
+    if problems:
         raise Refusal(f"the RayService {where} is not fit for a check: {'; '.join(problems)}")
+    try:
+        aimed = aim(failure, before)
+    except ValueError as error:
+        raise Refusal(str(error)) from error
     worker = cluster.pod(before.workers[0].name) or {}
-    return Ready(before=before, fault_tolerance=state.fault_tolerant(rayservice), target=url, worker=worker)
+    versions = cluster.versions(before.heads[0])
+    return Ready(before, aimed, state.fault_tolerant(rayservice), url, worker, versions)
 
 
 class Run:
-    """The check itself, once the load runs. Leaves nothing but the killed head behind."""
+    """The check itself, once the load runs. Leaves nothing behind but what the failure has done."""
 
     def __init__(self, plan: Plan, cluster: Cluster, ready: Ready, load: Load, clock: Callable[[], float]) -> None:
         self._plan, self._cluster, self._ready, self._load, self._clock = plan, cluster, ready, load, clock
         self._stop = threading.Event()
         self._reported_at = 0.0
-        self._reported: set[str] = set()
-        self.timeline = Timeline(ready.before)
+        self._timeline = Timeline(ready.before, plan.promise, lasts=plan.failure_seconds > 0)
 
     def execute(self) -> Evidence:
-        """Load, kill, watch, wait, look again. Raises LoadError, ApiFailure; what was seen until then is lost."""
+        """Load, cause failures, watch, wait, look again. Raises LoadError, StrikeError, ApiFailure; what was seen is lost."""
+        rounds: list[Round] = []
         self._load.start()
         try:
             self._start_watching()
             problem = self._baseline()
-            if not problem:
-                self._kill()
-                self._await_recovery()
-                self._await_stability()
-            return self._evidence(self._clock())
+            before, aimed = self._ready.before, self._ready.aim
+            while not problem and len(rounds) < self._plan.repeat:
+                rounds.append(self._round(len(rounds) + 1, before, aimed))
+                before = rounds[-1].after
+                if rounds[-1].recovered is None or before is None:
+                    break
+                try:
+                    problem = "; ".join(unfit(before))
+                    aimed = aimed if problem else aim(self._plan.promise, before)
+                except ValueError as error:
+                    problem = str(error)
+            return self._evidence(rounds, problem if 0 < len(rounds) < self._plan.repeat else "")
         finally:
             self._stop.set()
 
     def _start_watching(self) -> None:
-        followers = watches(self._cluster, self._ready.before.cluster_name, self.timeline, self._clock)
+        followers = watches(self._cluster, self._ready.before.cluster_name, self._timeline, self._clock)
         for watch in followers:
             threading.Thread(target=watch.run, args=(self._stop,), daemon=True).start()
-        threading.Thread(
-            target=ask_dashboard, args=(self._cluster, self.timeline, self._clock, self._stop), daemon=True
-        ).start()
+        arguments = (self._cluster, self._timeline, self._clock, self._stop)
+        threading.Thread(target=ask_dashboard, args=arguments, daemon=True).start()
         # Pods and the RayService; events are a comfort that some accounts may not read.
         for watch in followers[:2]:
             if not watch.listed.wait(WATCH_START_SECONDS):
-                raise LoadError("the API server does not let us watch pods and the RayService; the head was left alone")
+                raise LoadError("the API server does not let us watch pods and the RayService; no failure was caused")
 
     def _baseline(self) -> str:
         plan = self._plan
@@ -147,25 +191,40 @@ class Run:
         # Those under way now may still fail; the ones that ended decide.
         return baseline_problem(plan, self._load.log.samples())
 
-    def _kill(self) -> None:
-        head = self._ready.head
-        forced = self._plan.method == "forced"
-        report(f"deleting the head {head.name} ({'forced' if forced else 'gracefully'}, UID {head.uid})")
-        self.timeline.deletion_requested(self._clock())
-        self._cluster.delete_head(head, 0 if forced else None)
+    def _round(self, number: int, before: state.Snapshot, aimed: Aim) -> Round:
+        """One failure, until everything has been back for a while, or the time is up; and undone in any case."""
+        plan, timeline = self._plan, self._timeline
+        strike = Strike(plan.failure, self._cluster, aimed, plan.failure_commands)
+        report(f"failure{f' {number} of {plan.repeat}' if plan.repeat > 1 else ''}: {plan.promise.title}")
+        try:
+            timeline.strike(before, aimed.taken, self._clock())
+            strike.begin()
+            timeline.begun(self._clock())
+            report("; ".join(strike.done))
+            if plan.failure_seconds:
+                until = self._clock() + plan.failure_seconds
+                self._wait(lambda: self._clock() >= until, "failure")
+                strike.undo()
+                timeline.undo(self._clock())
+            self._await_recovery((timeline.undone or timeline.struck) + plan.recovery_timeout)
+            return self._seen(strike, before, aimed)
+        finally:
+            strike.undo()
 
-    def _await_recovery(self) -> None:
-        limit = (self.timeline.deleted or 0.0) + self._plan.recovery_timeout
-        self._wait(lambda: self.timeline.recovered is not None or self._clock() >= limit, "recovery")
-        if self.timeline.recovered is None:
-            report(f"not recovered within {self._plan.recovery_timeout:g} s")
+    def _await_recovery(self, limit: float) -> None:
+        """Until everything has been back for the whole of the stability window, or can no longer be back in time."""
+        plan, timeline = self._plan, self._timeline
 
-    def _await_stability(self) -> None:
-        if self.timeline.recovered is None:
-            return
-        until = self.timeline.recovered + self._plan.stability_seconds
-        report(f"recovered; the load goes on for {self._plan.stability_seconds:g} s")
-        self._wait(lambda: self._clock() >= until, "stability")
+        def over() -> bool:
+            back = timeline.recovered
+            return self._clock() >= (limit if back is None else back + plan.stability_seconds)
+
+        self._wait(lambda: timeline.recovered is not None or self._clock() >= limit, "recovery")
+        if timeline.recovered is not None:
+            report(f"recovered; the load goes on for {plan.stability_seconds:g} s")
+        self._wait(over, "stability")
+        if timeline.recovered is None:
+            report(f"not recovered within {plan.recovery_timeout:g} s")
 
     def _wait(self, done: Callable[[], bool], phase: str) -> None:
         """Wait for C(done), reporting each new transition at once and the counters every few seconds."""
@@ -179,31 +238,49 @@ class Run:
         self._report_transitions()
 
     def _report_transitions(self) -> None:
-        for name, at in list(self.timeline.transitions.items()):
-            if name not in self._reported:
-                self._reported.add(name)
-                report(f"{at - (self.timeline.deleted or at):6.1f} s  {TRANSITIONS[name]}")
+        timeline = self._timeline
+        for name, at in list(timeline.transitions.items()):
+            if name not in timeline.reported:
+                timeline.reported.add(name)
+                report(f"{at - timeline.struck:6.1f} s  {TRANSITIONS[name]}")
 
-    def _evidence(self, ended: float) -> Evidence:
-        after, problem = None, ""
+    def _seen(self, strike: Strike, before: state.Snapshot, aimed: Aim) -> Round:
+        timeline = self._timeline
+        ended, after, problem = self._clock(), None, ""
         try:
             after = self._cluster.snapshot(self._cluster.rayservice())
         except ApiFailure as error:
             problem = str(error)
+        return Round(
+            before=before,
+            after=after,
+            struck=timeline.struck,
+            recovered=timeline.recovered,
+            ended=ended,
+            undone=timeline.undone,
+            taken=aimed.taken,
+            done=tuple(strike.done),
+            last_seen=tuple(timeline.last_seen()) if timeline.recovered is None else (),
+            other_clusters=tuple(timeline.other_clusters),
+            after_problem=problem,
+            transitions=dict(timeline.transitions),
+        )
+
+    def _evidence(self, rounds: list[Round], obstacle: str) -> Evidence:
+        ended = rounds[-1].ended if rounds else self._clock()
         self._load.complete(ended, entries.patience(self._plan.load) + LAST_LINES_SECONDS)
-        log, timeline = self._load.log, self.timeline
+        log = self._load.log
         return Evidence(
             before=self._ready.before,
-            after=after,
-            deleted=timeline.deleted,
-            recovered=timeline.recovered,
+            rounds=tuple(rounds),
             ended=ended,
             begun=sum(log.begun_until(ended)),
             unknown=log.unknown_until(ended),
             silent=log.silence(ended),
             samples=tuple(sample for sample in log.samples() if sample.due <= ended),
             beats=tuple(beat for beat in log.beats() if beat.at <= ended),
-            last_seen=tuple(timeline.last_seen()) if timeline.recovered is None else (),
-            other_clusters=tuple(timeline.other_clusters),
-            after_problem=problem,
+            notes=tuple(self._timeline.notes),
+            events=tuple(self._timeline.events),
+            obstacle=obstacle,
+            versions=self._ready.versions,
         )

@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads and deletes on the cluster for one RayService; every path of the API that the check uses is in this file."""
+"""Reads and changes on the cluster for one RayService; every path of the API that the check uses is in this file."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+import typing as t
+from collections.abc import Callable, Iterator
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import cluster as kuberay
@@ -19,7 +20,11 @@ DASHBOARD_TIMEOUT = 3.0
 # For the two looks that must not fail for a busy machine: before and after.
 DASHBOARD_PATIENCE = 30.0
 MANAGED_BY = {"app.kubernetes.io/managed-by": "rayops.serve_ha"}
+# The label of a load pod, and the annotation of what a failure has changed.
 CHECK_LABEL = "rayops.io/head-failure-check"
+# Of the operator's manifests and of its chart.
+OPERATOR = ("app.kubernetes.io/component=kuberay-operator", "app.kubernetes.io/name=kuberay-operator")
+NODES = "/api/v1/nodes"
 
 
 class Cluster:
@@ -36,17 +41,58 @@ class Cluster:
         self.pods_path = f"/api/v1/namespaces/{namespace}/pods"
         self.events_path = f"/api/v1/namespaces/{namespace}/events"
         self.services_path = f"/apis/ray.io/v1/namespaces/{namespace}/rayservices"
+        self.service_path = f"{self.services_path}/{name}"
 
     # Reading
 
     def rayservice(self) -> dict | None:
-        return self.api.find(f"{self.services_path}/{self.name}")
+        return self.api.find(self.service_path)
 
     def service(self, name: str) -> dict | None:
         return self.api.find(f"/api/v1/namespaces/{self.namespace}/services/{name}")
 
     def pod(self, name: str) -> dict | None:
         return self.api.find(f"{self.pods_path}/{name}")
+
+    def load_pods(self) -> list[dict]:
+        """Every load pod of checks of this RayService."""
+        return self.api.pods(self.namespace, load_pod_selector(self.name))
+
+    def node(self, name: str) -> dict:
+        return self.api.get(f"{NODES}/{name}")
+
+    def nodes(self) -> list[dict]:
+        return self.api.items(NODES)
+
+    def versions(self, head: state.Pod) -> dict:
+        """What it all runs on: {ray, operator, kubernetes: text; nodes: [{name, cpu, memory, arch}]}.
+
+        Each is None where it cannot be seen, as by an account that may not look at it.
+        """
+        return {
+            "ray": told(lambda: json.loads(self._dashboard(head, "api/version"))["ray_version"]),
+            "operator": told(lambda: ", ".join(sorted(set(map(image, self.operators()))))),
+            "kubernetes": told(lambda: self.api.get("/version")["gitVersion"]),
+            "nodes": told(lambda: list(map(machine, self.nodes()))),
+        }
+
+    def pods_on(self, node: str) -> list[dict]:
+        """The pods of all namespaces on that node."""
+        return self.api.items("/api/v1/pods", fieldSelector=f"spec.nodeName={node}")
+
+    def operators(self) -> list[dict]:
+        """The Deployments of the KubeRay operator in all namespaces."""
+        found = {
+            (one["metadata"]["namespace"], one["metadata"]["name"]): one
+            for label in OPERATOR
+            for one in self.api.items("/apis/apps/v1/deployments", labelSelector=label)
+        }
+        return list(found.values())
+
+    def pods_of(self, deployment: dict) -> list[dict]:
+        labels = deployment["spec"]["selector"]["matchLabels"]
+        selector = ",".join(f"{key}={value}" for key, value in labels.items())
+        return self.api.pods(deployment["metadata"]["namespace"], selector)
 
     def snapshot(self, rayservice: dict | None) -> state.Snapshot:
         """Everything that is compared between before and after. Raises ApiFailure."""
@@ -94,19 +140,40 @@ class Cluster:
 
     # Changing
 
-    def delete_head(self, head: state.Pod, grace: int | None) -> None:
+    def delete_pod(self, pod: state.Pod, grace: int | None = None) -> None:
         """Delete the pod of that UID, whatever else carries its name. grace: seconds, None for the pod's own."""
-        body: dict = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": head.uid}}
+        body: dict = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": pod.uid}}
         if grace is not None:
             body["gracePeriodSeconds"] = grace
-        self.api.delete(f"{self.pods_path}/{head.name}", body=body)
+        self.api.delete(f"{self.pods_path}/{pod.name}", body=body)
+
+    def evict(self, pod: dict) -> bool:
+        """Ask for the eviction of a Pod object; False if a PodDisruptionBudget does not allow it now."""
+        names = {key: pod["metadata"][key] for key in ("namespace", "name")}
+        path = "/api/v1/namespaces/{namespace}/pods/{name}/eviction".format(**names)
+        try:
+            self.api.once("POST", path, body={"apiVersion": "policy/v1", "kind": "Eviction", "metadata": names})
+        except ApiFailure as error:
+            if error.status not in (404, 429):
+                raise
+            return error.status == 404
+        return True
+
+    def patch(self, path: str, **values: dict) -> None:
+        """Merge C(values) into the object at that path."""
+        self.api.request("PATCH", path, body=values, content_type="application/merge-patch+json")
+
+    def execute(self, pod: state.Pod, program: str, arguments: list[str], seconds: float) -> str:
+        """Run a Python program in the pod's Ray container and return its output. Raises ApiFailure, also if it fails."""
+        command = ["python3", "-c", program, *arguments]
+        return self.api.execute(self.namespace, pod.name, pod.container, command, seconds)
 
     def create_pod(self, manifest: dict) -> dict:
         return self.api.request("POST", self.pods_path, body=manifest).json()
 
     def remove_load_pods(self) -> list[str]:
         """Delete every load pod of checks of this RayService; return their names."""
-        names = [pod["metadata"]["name"] for pod in self.api.pods(self.namespace, load_pod_selector(self.name))]
+        names = [pod["metadata"]["name"] for pod in self.load_pods()]
         for name in names:
             self.api.delete(f"{self.pods_path}/{name}")
         return names
@@ -116,6 +183,24 @@ class Cluster:
     def log_lines(self, pod: str, follow: bool, silence: float) -> Iterator[str]:
         query = {"follow": "true"} if follow else {}
         return self.api.lines(f"{self.pods_path}/{pod}/log", query, silence, accept="*/*")
+
+
+def told(look: Callable[[], t.Any]) -> t.Any:
+    """What C(look) finds, None if it is not to be seen."""
+    try:
+        return look()
+    except (ApiFailure, ValueError):
+        return None
+
+
+def image(deployment: dict) -> str:
+    return deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+
+
+def machine(node: dict) -> dict:
+    status = node["status"]
+    size = {key: status["capacity"][key] for key in ("cpu", "memory")}
+    return {"name": node["metadata"]["name"], **size, "arch": status["nodeInfo"]["architecture"]}
 
 
 def load_pod_labels(name: str) -> dict[str, str]:

@@ -10,7 +10,13 @@ import json
 import string
 from collections.abc import Callable
 
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import html, markdown, plot, tables
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import (
+    html,
+    markdown,
+    plot,
+    promise,
+    tables,
+)
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.document import FORMAT
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.tables import Table
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.words import seconds
@@ -36,11 +42,11 @@ def compare(documents: list[dict]) -> list[Table]:
     """What is to be seen of the reports side by side, which are called A, B, C …."""
     return [
         _reports(documents),
-        _columns(documents, "Criteria", "criterion", _criteria),
+        _columns(documents, "Criteria", "criterion", _criteria, kind="|o"),
         _columns(documents, "Configuration that differs", "setting", configuration, only_different=True),
         _rows(documents, tables.users),
         _rows(documents, tables.streams),
-        _columns(documents, "Transitions, s after the deletion", "what", _transitions),
+        _columns(documents, "Transitions, s after the failure (of several the latest)", "what", _transitions),
     ]
 
 
@@ -70,6 +76,7 @@ def configuration(document: dict) -> dict[str, str]:
         "plan": {**document["plan"], "load": {entry["name"]: entry for entry in document["plan"]["load"]}},
         "workers": len(before["workers"]),
         "replicas": len((before["serve"] or {}).get("replicas", ())),
+        "versions": tables.versions(document),
         "images": {role: sorted({pod["image"] for pod in before[role]}) for role in ("heads", "workers")},
     }
     return dict(_flat("", chosen))
@@ -96,36 +103,45 @@ def _reports(documents: list[dict]) -> Table:
             [
                 label,
                 f"{document['namespace']}/{document['name']}",
-                document["started"],
+                tables.moment(document["started"]),
                 document["verdict"],
                 *(str(totals[key]) for key in ("requests", "failed", "slow")),
                 "never" if recovery is None else f"{recovery:.1f}",
                 "; ".join(document["reasons"]),
             ]
         )
-    numbers = ("requests|n", "failed|n", "slow|n", "all was back after, s|n")
-    return Table(OF_REPORTS, ("", "RayService", "started", "verdict", *numbers, "why it failed"), rows)
+    numbers = ("requests|n", "failed|n", "slow|n", "back after, s|n")
+    return Table(OF_REPORTS, ("report", "RayService", "started", "verdict", *numbers, "why it failed"), rows)
 
 
 def _criteria(document: dict) -> dict[str, str]:
-    return {entry["title"]: entry["outcome"] for entry in document["criteria"]}
+    return {entry["title"]: promise.OUTCOMES[entry["outcome"]] for entry in document["criteria"]}
 
 
 def _transitions(document: dict) -> dict[str, str]:
-    return {entry["label"]: seconds(entry["seconds"]) for entry in document["summary"]["transitions"]}
+    latest: dict[str, float] = {}
+    for one in document["rounds"]:
+        for entry in one["transitions"]:
+            latest[entry["label"]] = max(entry["seconds"], latest.get(entry["label"], 0.0))
+    return {label: seconds(after) for label, after in latest.items()}
 
 
 def _columns(
-    documents: list[dict], title: str, head: str, of: Callable[[dict], dict[str, str]], only_different: bool = False
+    documents: list[dict],
+    title: str,
+    head: str,
+    of: Callable[[dict], dict[str, str]],
+    only_different: bool = False,
+    kind: str = "",
 ) -> Table:
-    """A line for each name that C(of) finds in any report, a column for each report."""
+    """A line for each name that C(of) finds in any report, a column of this kind for each report."""
     found = [of(document) for document in documents]
     rows = [
         [name, *values]
         for name in dict.fromkeys(name for values in found for name in values)
-        if len(set(values := [one.get(name, "–") for one in found])) > 1 or not only_different
+        if len(set(values := [one.get(name, tables.NOTHING) for one in found])) > 1 or not only_different
     ]
-    return Table(title, (head, *(label for label, _document in _labelled(documents))), rows)
+    return Table(title, (head, *(f"{label}{kind}" for label, _document in _labelled(documents))), rows)
 
 
 def _rows(documents: list[dict], of: Callable[[dict], Table]) -> Table:

@@ -11,16 +11,18 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import figures
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import Evidence, Plan, Verdict
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.evidence import Evidence, Plan, Round
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import Verdict
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import (
     CLOCK_TOLERANCE,
     Sample,
     SampleLog,
 )
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import TRANSITIONS, Timeline
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import TRANSITIONS
 
-FORMAT = 1  # of the JSON; another one is not compared
-PHASES = {"baseline": "before", "failure": "after"}  # the deletion
+FORMAT = 2  # of the JSON; another one is not compared
+COLLECTION = "0.1.0"  # the version in galaxy.yml, which a module on its way does not have with it
+PHASES = {"baseline": "before", "failure": "after"}  # the first failure
 SAMPLE_FIELDS = [
     "load",
     "number",
@@ -43,19 +45,20 @@ def build(
     plan: Plan,
     evidence: Evidence,
     verdict: Verdict,
-    timeline: Timeline,
     log: SampleLog,
     target: str,
     fault_tolerance: bool,
 ) -> dict:
     """Return the report; its shape is documented by the module's RETURN and by the keys below.
 
-    Every C(second) and C(seconds) is relative to the deletion of the head (to the start, if there was none).
+    Every C(second) and C(seconds) is relative to the first failure (to the start, if there was none), but those
+    within a round, which are relative to its own.
     """
     samples = evidence.samples
     started = samples[0].due if samples else evidence.ended
-    zero = started if evidence.deleted is None else evidence.deleted
+    zero = started if evidence.struck is None else evidence.struck
     limit = figures.limits(evidence.samples_of("baseline"))
+    after = evidence.rounds[-1].after if evidence.rounds else None
     return {
         "format": FORMAT,
         "name": plan.name,
@@ -65,47 +68,76 @@ def build(
         "criteria": [{**asdict(criterion), "outcome": criterion.outcome} for criterion in verdict.criteria],
         "target": target,
         "fault_tolerance": fault_tolerance,
+        "versions": {"collection": COLLECTION, **evidence.versions},
         "plan": asdict(plan),
+        "promise": {key: getattr(plan.promise, key) for key in ("title", "head", "workers_lost")},
         "started": timestamp(started),
-        "deleted": None if evidence.deleted is None else timestamp(evidence.deleted),
+        "struck": None if evidence.struck is None else timestamp(evidence.struck),
         "ended": timestamp(evidence.ended),
         "duration_seconds": round(evidence.ended - started, 3),
         "clock": clock(log),
-        "summary": summary(plan, evidence, timeline, limit),
+        "summary": summary(plan, evidence, limit),
+        "rounds": rounds(evidence, limit),
         "slow_over": {
             entry: {figures.MEASURES[name]: most for name, most in named.items()} for entry, named in limit.items()
         },
         "outliers": [row for sample in samples if (row := outlier(sample, evidence, limit, zero))],
         "histograms": {phase: figures.histograms(evidence.samples_of(phase)) for phase in PHASES},
-        "notes": [{"seconds": round(at - zero, 3), "text": text} for at, text in timeline.notes],
-        "events": [{"seconds": round(at - zero, 3), "text": text} for at, text in timeline.events],
+        "notes": [{"seconds": round(at - zero, 3), "text": text} for at, text in evidence.notes],
+        "events": [{"seconds": round(at - zero, 3), "text": text} for at, text in evidence.events],
         "before": evidence.before.as_dict(),
-        "after": None if evidence.after is None else evidence.after.as_dict(),
+        "after": after.as_dict() if after else None,
         "per_second": per_second(samples, zero),
         "sample_fields": SAMPLE_FIELDS,
         "samples": [sample_row(sample, zero) for sample in samples],
     }
 
 
-def summary(plan: Plan, evidence: Evidence, timeline: Timeline, limit: dict) -> dict:
+def summary(plan: Plan, evidence: Evidence, limit: dict) -> dict:
     """The part of the report that the module returns and a reader wants first."""
-    zero = evidence.deleted
     phases = {phase: _phase(plan, evidence, phase, limit) for phase in PHASES}
+    took = [None if one.took is None else round(one.took, 3) for one in evidence.rounds]
     return {
         **{key: sum(part[key] for part in phases.values()) for key in ("requests", "failed", "slow", "repeated")},
         "unknown": evidence.unknown,
         "lateness_ms": figures.spread(sample.late for sample in evidence.samples),
         "generator": figures.generator(evidence.beats),
         **phases,
-        "recovery_seconds": None if evidence.recovered is None or zero is None else round(evidence.recovered - zero, 3),
-        "transitions": []
-        if zero is None
-        else [
-            {"name": name, "label": label, "seconds": round(timeline.transitions[name] - zero, 3)}
-            for name, label in sorted(TRANSITIONS.items(), key=lambda entry: timeline.transitions.get(entry[0], 0.0))
-            if name in timeline.transitions
-        ],
+        "recovery_seconds": None if None in took else max(took, default=None),
+        "recovery_seconds_each": took,
     }
+
+
+def rounds(evidence: Evidence, limit: dict) -> list[dict]:
+    """What belongs to each failure; a request belongs to the one before its end."""
+    parts: dict[int, list[Sample]] = {}
+    for sample in evidence.samples:
+        parts.setdefault(evidence.round_at(sample.ended), []).append(sample)
+    return [
+        {
+            "number": number,
+            "struck": timestamp(one.struck),
+            "second": round(one.struck - evidence.struck, 3),
+            "undone_seconds": None if one.undone is None else round(one.undone - one.struck, 3),
+            "recovery_seconds": None if one.took is None else round(one.took, 3),
+            "ended_seconds": round(one.ended - one.struck, 3),
+            "done": list(one.done),
+            "requests": len(parts.get(number, ())),
+            "failed": sum(sample.failed for sample in parts.get(number, ())),
+            "slow": sum(bool(figures.excess(sample, limit)) for sample in parts.get(number, ())),
+            "transitions": transitions(one),
+        }
+        for number, one in enumerate(evidence.rounds, 1)
+    ]
+
+
+def transitions(one: Round) -> list[dict]:
+    """In the order in which they came; those of the same moment in their usual one."""
+    return [
+        {"name": name, "label": label, "seconds": round(one.transitions[name] - one.struck, 3)}
+        for name, label in sorted(TRANSITIONS.items(), key=lambda entry: one.transitions.get(entry[0], 0.0))
+        if name in one.transitions
+    ]
 
 
 def _phase(plan: Plan, evidence: Evidence, phase: str, limit: dict) -> dict:
@@ -178,7 +210,8 @@ def sample_row(sample: Sample, zero: float) -> list:
 def outlier(sample: Sample, evidence: Evidence, limit: dict, zero: float) -> dict | None:
     """A failed or a slow request with all that is known of it; None for any other.
 
-    Shape: SAMPLE_FIELDS, phase, and slow_by: {latency_ms | first_token_ms | gap_ms: ms over what it may take}.
+    Shape: SAMPLE_FIELDS, phase, round (0 before the first failure), pressure (see figures), and slow_by: {latency_ms |
+    first_token_ms | gap_ms: ms over what it may take}.
     """
     over = figures.excess(sample, limit)
     if not sample.failed and not over:
@@ -186,6 +219,8 @@ def outlier(sample: Sample, evidence: Evidence, limit: dict, zero: float) -> dic
     return {
         **dict(zip(SAMPLE_FIELDS, sample_row(sample, zero), strict=True)),
         "phase": evidence.phase(sample.ended),
+        "round": evidence.round_at(sample.ended),
+        "pressure": figures.pressure(sample, evidence.beats),
         "slow_by": {figures.MEASURES[name]: value for name, value in over.items()},
     }
 

@@ -16,6 +16,7 @@ PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 # What is measured of each request, and the name under which it is reported.
 MEASURES = {"latency": "latency_ms", "first": "first_token_ms", "gap": "gap_ms"}
 SLOW_MS = 250.0  # over the slowest of the baseline
+BEAT_SECONDS = 0.5  # what a beat tells of is the time before it
 SLICES = 128  # of each power of two in a histogram
 MICROSECONDS = 1000
 
@@ -118,6 +119,23 @@ def histograms(samples: Iterable[Sample]) -> dict[str, dict[str, list[list]]]:
 
 
 def generator(beats: Iterable[Beat]) -> dict:
-    """How the load generator fared: {cpu: processors used, lag_ms: of its event loop}, each {p50, p90, p99, p999, max}."""
+    """How the load generator fared: {cpu: processors used, lag_ms: of its event loop, cpu_pressure: share of the time in
+    which its machine had too few processors}, each {p50, p90, p99, p999, max}."""
     chosen = list(beats)
-    return {"cpu": spread(beat.cpu for beat in chosen), "lag_ms": spread(beat.lag for beat in chosen)}
+    measured = {"cpu": "cpu", "lag": "lag_ms", "pressure": "cpu_pressure"}
+    return {label: spread(getattr(beat, name) for beat in chosen) for name, label in measured.items()}
+
+
+def pressure(sample: Sample, beats: Iterable[Beat]) -> float | None:
+    """The highest pressure while that request was under way; None where none is known.
+
+    Tells a machine without a free processor from a service that stalls.
+    """
+    return max(
+        (
+            beat.pressure
+            for beat in beats
+            if beat.pressure is not None and sample.due < beat.at < sample.ended + BEAT_SECONDS
+        ),
+        default=None,
+    )

@@ -2,74 +2,50 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A report as one HTML page: light, printable, its plots inline SVG, nothing loaded from anywhere. Pure."""
+"""A report as one HTML page: for a screen, a phone and paper, its plots inline SVG, nothing loaded from anywhere. Pure."""
 
 from __future__ import annotations
 
 from html import escape
 
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import plot, tables
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import lanes, plot, promise, tables
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.document import PHASES
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.style import STYLE
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.words import milliseconds
 
-STYLE = """
-:root { color-scheme: light; --ink: #1f2933; --quiet: #66727f; --line: #dfe4ea; --ok: #1a7f4b; --bad: #c0362c; --load: #9db8d9; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.5rem 4rem; max-width: 62rem; background: #fff; color: var(--ink);
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; }
-h2 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
-p { margin: .25rem 0; }
-.quiet { color: var(--quiet); }
-.verdict { display: inline-block; padding: .1rem .6rem; border-radius: 1rem; color: #fff; font-weight: 600; }
-.passed { background: var(--ok); }
-.failed { background: var(--bad); }
-.figures { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0; }
-.figure { flex: 1 1 8rem; border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .8rem; }
-.figure b { display: block; font-size: 1.4rem; font-variant-numeric: tabular-nums; }
-ul { margin: .25rem 0; padding-left: 1.25rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { color: var(--quiet); font-weight: 600; }
-td.n, th.n { text-align: right; }
-td.n { white-space: nowrap; }
-code { font-size: .9em; overflow-wrap: anywhere; }
-svg { display: block; width: 100%; height: auto; }
-svg text { font: 11px system-ui, sans-serif; fill: var(--quiet); }
-@media print { body { padding: 0; max-width: none; font-size: 12px; } .wide { overflow: visible; } h2 { break-after: avoid; } svg, tr { break-inside: avoid; } }
-"""
+MARKS = {"kept": "✓ ", "broken": "✗ "}  # of outcomes
+LONG_WORDS = {"long": 24, "mid": 14}  # letters; such a one may be broken anywhere, on a phone only if it is mid
+SHORT = 9  # letters of a value that needs half a line of a card only
+MOST_COLUMNS = 3  # of a table that stays one on a phone; of a wider one each line becomes a card
 
 
 def page(document: dict) -> str:
     """Return the report of one check."""
-    where = escape(f"{document['namespace']}/{document['name']}")
-    deleted = escape(document["deleted"] or "not at all")
+    service = f"{document['namespace']}/{document['name']}"
     parts = [
-        f'<h1>Head failure check of {where} <span class="verdict {document["verdict"]}">{document["verdict"]}</span></h1>',
         (
-            f'<p class="quiet">Head deleted ({escape(document["plan"]["method"])}): {deleted}. Load on '
-            f"<code>{escape(document['target'])}</code>. "
-            f"Fault tolerance {'on' if document['fault_tolerance'] else 'off'}.</p>"
+            f'<div class="verdict {document["verdict"]}"><h1><b>{document["verdict"]}:</b> '
+            f"{escape(promise.sentence(document))}</h1>"
+            f'<p class="quiet">Head failure check of RayService {escape(service)}, {tables.moment(document["started"])}, '
+            f"{document['duration_seconds']:.0f} s under load.</p></div>"
         ),
+        _figures(document),
     ]
     if document["reasons"]:
         parts += ["<h2>Why it failed</h2>", sentences(document["reasons"])]
+    parts += ["<h2>Timeline</h2>", plot.timeline(document)]
+    if len(document["rounds"]) > 1:
+        parts += [f"<h2>{lanes.TITLE}</h2>", lanes.lanes(document)]
     parts += [
-        _figures(document),
-        "<h2>Timeline</h2>",
-        plot.timeline(document["per_second"], document["summary"]["transitions"]),
-        *map(table, (tables.users(document), tables.streams(document))),
+        *(table(of(document)) for of in (promise.criteria, tables.worst, tables.tested)),
+        *(table(of(document)) for of in (tables.users, tables.streams, tables.rounds, tables.transitions)),
         "<h2>Latency by share of requests</h2>",
         plot.distribution(curves(document)),
-        *(
-            table(of(document))
-            for of in (tables.transitions, tables.worst, tables.load, tables.connections, tables.notes, _state)
-        ),
+        *(table(of(document)) for of in (tables.connections, tables.notes, tables.pods)),
         "<h2>Measurement</h2>",
         sentences([*tables.measurement(document), f"From {document['started']} to {document['ended']}."]),
     ]
-    return frame(f"Head failure check of {where}: {document['verdict']}", parts)
+    return frame(f"{promise.upper(document['verdict'])}: head failure check of {escape(service)}", parts)
 
 
 def frame(title: str, parts: list[str]) -> str:
@@ -85,18 +61,36 @@ def table(content: tables.Table) -> str:
     """A headline and its table; nothing of a table without rows."""
     if not content.rows:
         return ""
-    kinds = [' class="n"' if head.endswith("|n") else "" for head in content.heads]
-    top = "".join(
-        f"<th{kind}>{escape(head.removesuffix('|n'))}</th>" for head, kind in zip(content.heads, kinds, strict=True)
-    )
+    cards = len(content.heads) > MOST_COLUMNS
+    top = "".join(f"<th{_class(kind)}>{escape(name)}</th>" for name, kind in content.columns)
     body = "".join(
-        "<tr>" + "".join(f"<td{kind}>{escape(value)}</td>" for value, kind in zip(row, kinds, strict=True)) + "</tr>"
+        "<tr>"
+        + "".join(
+            _cell(value, kind, name if cards else "") for value, (name, kind) in zip(row, content.columns, strict=True)
+        )
+        + "</tr>"
         for row in content.rows
     )
-    return (
-        f"<h2>{escape(content.title)}</h2>"
-        f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
+    kind = "cards" if cards else "facts" if len(content.heads) == 2 else ""
+    return f"<h2>{escape(content.title)}</h2><table{_class(kind)}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(value: str, kind: str, name: str) -> str:
+    """name: of the column, for where a line is a card; "" where it never is."""
+    kinds = [f"outcome {value.replace(' ', '-')}" if kind == "o" else kind]
+    shown = f"{MARKS.get(value, '')}{value}" if kind == "o" else value
+    letters = max(map(len, value.split()), default=0)
+    kinds += [kind for kind, most in LONG_WORDS.items() if letters > most][:1]
+    if value in ("", tables.NOTHING):
+        kinds.append("nothing")
+    elif name and len(value) > SHORT:
+        kinds.append("row")
+    label = f' data-head="{escape(name)}"' if name else ""
+    return f"<td{_class(' '.join(filter(None, kinds)))}{label}>{escape(shown)}</td>"
+
+
+def _class(kind: str) -> str:
+    return f' class="{kind}"' if kind else ""
 
 
 def sentences(texts: list[str]) -> str:
@@ -104,7 +98,7 @@ def sentences(texts: list[str]) -> str:
 
 
 def curves(document: dict, prefix: str = "") -> list[tuple[str, list[list]]]:
-    """The lines of the distribution: of each entry before and after the deletion."""
+    """The lines of the distribution: of each entry before and after the failure."""
     return [
         (
             f"{prefix}{entry['name']}, {label}",
@@ -116,30 +110,38 @@ def curves(document: dict, prefix: str = "") -> list[tuple[str, list[list]]]:
 
 
 def _figures(document: dict) -> str:
-    totals = document["summary"]
-    recovery = totals["recovery_seconds"]
+    """What a reader wants first, in big: (value, what it is, whether it is bad)."""
+    totals, each = document["summary"], [one["recovery_seconds"] for one in document["rounds"]]
+    broken = [entry["name"] for entry in document["criteria"] if entry["outcome"] == "failed"]
+    never = not each or None in each
+    most = ", at most" if len(each) > 1 and not never else ""
     figures = (
-        (str(totals["requests"]), "requests"),
-        (str(totals["failed"]), "failed"),
-        (str(totals["slow"]), "slow"),
-        (f"{milliseconds(totals['failure']['latency_ms']['p99'])} ms", "99 % answered within, after the deletion"),
-        (f"{milliseconds(totals['failure']['latency_ms']['max'])} ms", "slowest answer"),
-        ("never" if recovery is None else f"{recovery:.1f} s", "until all was back"),
+        (f"{totals['requests']:,}", "requests", False),
+        (f"{totals['failed']:,}", "failed", "requests" in broken),
+        (f"{totals['slow']:,}", "slow: 250 ms over the slowest before", "slow" in broken),
+        (*_grown(document, "p99", "99 % of {} within this", "99 % of the gaps of {} within this"), False),
+        (*_grown(document, "max", "slowest of {}", "longest gap of {}"), False),
+        ("never" if never else f"{max(each):.1f} s", f"until all was back{most}", "recovery" in broken),
     )
-    cells = "".join(f'<div class="figure"><b>{escape(value)}</b>{escape(label)}</div>' for value, label in figures)
+    cells = "".join(
+        f'<div class="figure{" off" if bad else ""}"><b>{escape(value)}</b>{escape(label)}</div>'
+        for value, label, bad in figures
+    )
     return f'<div class="figures">{cells}</div>'
 
 
-def _state(document: dict) -> tables.Table:
-    rows = []
-    for moment in ("before", "after"):
-        snapshot = document[moment] or {"heads": (), "workers": (), "serve": None}
-        for pod in (*snapshot["heads"], *snapshot["workers"]):
-            restarts = ", ".join(f"{name} {count}" for name, count in pod["restarts"].items())
-            rows.append([moment, pod["role"], pod["name"], pod["uid"], pod["node"], restarts])
-        for replica in (snapshot["serve"] or {}).get("replicas", ()):
-            name = f"{replica['deployment']}#{replica['replica_id']}"
-            rows.append([moment, "replica", name, replica["actor_id"], f"pid {replica['pid']}", replica["state"]])
-    return tables.Table(
-        "Pods and replicas", ("when", "what", "name", "UID, or actor", "node", "restarts, or state"), rows
-    )
+def _grown(document: dict, quantile: str, of_requests: str, of_streams: str) -> tuple[str, str]:
+    """(value after the failure, words) of the load of which it has grown most; of streams their longest gaps count."""
+    found = []
+    for entry in document["plan"]["load"]:
+        kind, words = ("gap_ms", of_streams) if entry["stream"] else ("latency_ms", of_requests)
+        before, after = (document["summary"][phase]["load"][entry["name"]][kind][quantile] for phase in PHASES)
+        if before and after:
+            label = f"{words.format(entry['name'])} (before: {_took(before)})"
+            found.append((after / before, _took(after), label))
+    _growth, value, label = max(found, default=(0.0, tables.NOTHING, of_requests.format("requests")))
+    return value, label
+
+
+def _took(value: float) -> str:
+    return f"{value / 1000:.2f} s" if value >= 1000 else f"{milliseconds(value)} ms"

@@ -2,18 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The verdict on a head failure: a pure function of what was seen. No reason means passed; nothing seen never passes."""
+"""The verdict on a failure: a pure function of what was seen. No reason means passed; nothing seen never passes."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.figures import by_entry, spread
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.evidence import Evidence, Plan, Round
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import Failure
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.figures import (
+    by_entry,
+    excess,
+    limits,
+    spread,
+)
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator.client import OWN_SIDE
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import Beat, Sample
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.state import Pod, Replica, Snapshot
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.recovery import ready_workers
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import Sample
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.state import Pod, Replica
 
 # Lateness adds to the measured latency, so it can make a service look worse and never better. Beyond this (99th
 # percentile) the requests no longer fall where the time line says, and it is the machine that is measured.
@@ -23,58 +31,12 @@ LATENESS_LIMIT_MS = 500.0
 BUSY_CPU, BUSY_SHARE = 0.9, 0.1
 SILENCE_LIMIT = 3.0  # seconds; the generator speaks twice a second
 KINDS_OF_FAULTS = 3
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What was asked for. Times in seconds; load: the entries of the module's option."""
-
-    name: str
-    namespace: str
-    method: str
-    load: list[dict]
-    baseline_seconds: float
-    stability_seconds: float
-    recovery_timeout: float
-    max_failed_requests: int
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """All that the verdict rests on. Times are seconds since 1970.
-
-    before: the RayService when the load began; after: at the end, None if it could not be read.
-    deleted: when the head's deletion was asked for, None if it never was; recovered: when all was back, None if never.
-    begun: requests begun from the first one until C(ended); unknown: those among them without a sample; silent: for how
-    many seconds before the end the generator told nothing.
-    samples: those due until C(ended), beats: what the generator told of itself until then. last_seen: what stood in the
-    way of a recovery. other_clusters: RayClusters that appeared meanwhile. after_problem: why after is None.
-    """
-
-    before: Snapshot
-    after: Snapshot | None
-    deleted: float | None
-    recovered: float | None
-    ended: float
-    begun: int
-    unknown: int
-    silent: float
-    samples: tuple[Sample, ...]
-    beats: tuple[Beat, ...]
-    last_seen: tuple[str, ...] = ()
-    other_clusters: tuple[str, ...] = ()
-    after_problem: str = ""
-
-    def phase(self, moment: float) -> str:
-        """C(baseline) before the deletion, C(failure) from then on."""
-        return "baseline" if self.deleted is None or moment < self.deleted else "failure"
-
-    def samples_of(self, phase: str) -> list[Sample]:
-        """Of the baseline are the requests that had ended by then: one under way, such as a stream, met the failure."""
-        return [sample for sample in self.samples if self.phase(sample.ended) == phase]
-
-    def beats_of(self, phase: str) -> list[Beat]:
-        return [beat for beat in self.beats if self.phase(beat.at) == phase]
+HEAD_TITLES = {
+    "replaced": "There is one new head, it is Ready and did not restart",
+    "restarted": "The head stays, and its container restarted once",
+    "kept": "The head stays, without a restart",
+    "any": "There is one head, and it is Ready",
+}
 
 
 @dataclass(frozen=True)
@@ -109,48 +71,40 @@ class Verdict:
 
 def judge(plan: Plan, evidence: Evidence) -> Verdict:
     """Judge one check."""
-    killed = evidence.deleted is not None
-    before, after = evidence.before, evidence.after
-    compared = killed and after is not None
-    return Verdict(
-        [
-            Criterion("requests", _requests_title(plan), _requests(plan, evidence)),
-            Criterion(
-                "recovery",
-                f"Everything is back within {plan.recovery_timeout:g} s",
-                _recovery(plan, evidence) if killed else None,
-            ),
-            Criterion(
-                "service", "The RayService keeps its RayCluster and is ready", _service(evidence) if killed else None
-            ),
-            Criterion(
-                "head",
-                "There is one new head, it is Ready and did not restart",
-                _heads(before.heads, after.heads) if compared else None,
-            ),
-            Criterion(
-                "workers",
-                "Every worker pod stays, without a restart",
-                _workers(before.workers, after.workers) if compared else None,
-            ),
-            Criterion(
-                "replicas", "Every Serve replica stays the same process", _replicas(before, after) if compared else None
-            ),
-            Criterion("measurement", "The measurement can be trusted", _measurement(plan, evidence)),
-        ]
-    )
+    promise = plan.promise
+    loses = promise.workers_lost != 0
+    criteria = [
+        Criterion("requests", _requests_title(plan), _requests(plan, evidence)),
+        Criterion("recovery", f"Everything is back within {plan.recovery_timeout:g} s", _recovery(plan, evidence)),
+        Criterion("service", "The RayService keeps its RayCluster and is ready", _each(evidence, _service)),
+        Criterion("head", HEAD_TITLES[promise.head], _compared(evidence, lambda one: _heads(promise, one))),
+        Criterion(
+            "workers",
+            "Every worker pod stays, without a restart" + (", but for those that the failure takes" if loses else ""),
+            _compared(evidence, _workers),
+        ),
+        Criterion(
+            "replicas",
+            "Every Serve replica stays the same process" + (", but for those on lost workers" if loses else ""),
+            _compared(evidence, _replicas),
+        ),
+        Criterion("measurement", "The measurement can be trusted", _measurement(plan, evidence)),
+    ]
+    if plan.max_slow_requests is not None:
+        criteria.insert(1, Criterion("slow", _slow_title(plan), _slow(plan, evidence) if evidence.rounds else None))
+    return Verdict(criteria)
 
 
 def baseline_problem(plan: Plan, samples: Iterable[Sample]) -> str:
-    """Why the head had better be left alone, after the baseline phase; empty if the service is well."""
+    """Why the service had better be left alone, after the baseline phase; empty if it is well."""
     chosen = list(samples)
     if missing := _missing(plan, chosen):
         return (
-            f"no request of {missing} ended in the {plan.baseline_seconds:g} s of the baseline; the head was left alone"
+            f"no request of {missing} ended in the {plan.baseline_seconds:g} s of the baseline; no failure was caused"
         )
     failed = [sample for sample in chosen if sample.failed]
     if len(failed) > plan.max_failed_requests:
-        return f"{len(failed)} of {len(chosen)} requests failed while nothing was wrong ({_faults(failed)}); the head was left alone"
+        return f"{len(failed)} of {len(chosen)} requests failed while nothing was wrong ({_faults(failed)}); no failure was caused"
     return ""
 
 
@@ -166,41 +120,91 @@ def _faults(failed: list[Sample]) -> str:
     return ", ".join(words) + (", …" if len(kinds) > KINDS_OF_FAULTS else "")
 
 
+def _each(evidence: Evidence, reasons_of: Callable[[Round], list[str]]) -> list[str] | None:
+    """The reasons of all rounds, with their numbers if there are several; None without a round."""
+    if not evidence.rounds:
+        return None
+    several = len(evidence.rounds) > 1
+    return [
+        f"round {number}: {reason}" if several else reason
+        for number, one in enumerate(evidence.rounds, 1)
+        for reason in reasons_of(one)
+    ]
+
+
+def _compared(evidence: Evidence, reasons_of: Callable[[Round], list[str]]) -> list[str] | None:
+    """As C(_each), of what can only be told by before and after; None if there is no after at all."""
+    if not any(one.after for one in evidence.rounds):
+        return None
+    return _each(evidence, lambda one: reasons_of(one) if one.after else [])
+
+
 def _requests_title(plan: Plan) -> str:
     return f"At most {plan.max_failed_requests} requests fail" if plan.max_failed_requests else "No request fails"
 
 
+def _slow_title(plan: Plan) -> str:
+    return f"At most {plan.max_slow_requests} requests are slow" if plan.max_slow_requests else "No request is slow"
+
+
+def _when(evidence: Evidence, samples: list[Sample]) -> str:
+    """When these requests were due, each after the failure before it (those of the baseline: before the first)."""
+    words = []
+    for sample in (samples[0], samples[-1]):
+        number = max(1, evidence.round_at(sample.due))
+        after = f" of round {number}" if len(evidence.rounds) > 1 else ""
+        words.append(f"{sample.due - evidence.rounds[number - 1].struck:+.1f} s after the failure{after}")
+    return f"the first was due {words[0]}, the last {words[1]}"
+
+
 def _requests(plan: Plan, evidence: Evidence) -> list[str]:
-    if evidence.deleted is None:
-        return [baseline_problem(plan, evidence.samples) or "the head was not deleted"]
+    if not evidence.rounds:
+        return [baseline_problem(plan, evidence.samples) or "no failure was caused"]
     failed = [sample for sample in evidence.samples if sample.failed]
     if len(failed) <= plan.max_failed_requests:
         return []
-    first, last = (moment - evidence.deleted for moment in (failed[0].due, failed[-1].due))
     return [
         (
             f"{len(failed)} of {len(evidence.samples)} requests failed, {plan.max_failed_requests} allowed; "
-            f"the first was due {first:+.1f} s and the last {last:+.1f} s after the deletion ({_faults(failed)})"
+            f"{_when(evidence, failed)} ({_faults(failed)})"
         )
     ]
 
 
-def _recovery(plan: Plan, evidence: Evidence) -> list[str]:
-    if evidence.recovered is None:
-        return [
-            f"not recovered within {plan.recovery_timeout:g} s ({'; '.join(evidence.last_seen) or 'nothing was seen'})"
-        ]
-    took = evidence.recovered - evidence.deleted
-    if took > plan.recovery_timeout:
-        return [f"recovery took {took:.1f} s, {plan.recovery_timeout:g} s allowed"]
-    return []
+def _slow(plan: Plan, evidence: Evidence) -> list[str]:
+    limit = limits(evidence.samples_of("baseline"))
+    slow = [sample for sample in evidence.samples if excess(sample, limit)]
+    if len(slow) <= plan.max_slow_requests:
+        return []
+    worst = max(max(excess(sample, limit).values()) for sample in slow)
+    return [
+        (
+            f"{len(slow)} of {len(evidence.samples)} requests were slow, {plan.max_slow_requests} allowed; "
+            f"{_when(evidence, slow)}; the slowest took {worst:.0f} ms more than it may"
+        )
+    ]
 
 
-def _service(evidence: Evidence) -> list[str]:
-    before, after = evidence.before, evidence.after
-    reasons = [f"KubeRay built another RayCluster, {name}" for name in evidence.other_clusters]
+def _recovery(plan: Plan, evidence: Evidence) -> list[str] | None:
+    def late(one: Round) -> list[str]:
+        if one.took is None:
+            seen = "; ".join(one.last_seen) or "nothing was seen"
+            return [f"not recovered within {plan.recovery_timeout:g} s ({seen})"]
+        if one.took > plan.recovery_timeout:
+            return [f"recovery took {one.took:.1f} s, {plan.recovery_timeout:g} s allowed"]
+        return []
+
+    reasons = _each(evidence, late)
+    if evidence.obstacle:
+        reasons.append(f"only {len(evidence.rounds)} of {plan.repeat} failures could be caused: {evidence.obstacle}")
+    return reasons
+
+
+def _service(one: Round) -> list[str]:
+    before, after = one.before, one.after
+    reasons = [f"KubeRay built another RayCluster, {name}" for name in one.other_clusters]
     if after is None:
-        return [*reasons, f"the RayService could not be read at the end: {evidence.after_problem}"]
+        return [*reasons, f"the RayService could not be read at the end: {one.after_problem}"]
     if after.service_uid != before.service_uid:
         reasons.append("the RayService is not the same object any more")
     if after.cluster_name != before.cluster_name:
@@ -212,27 +216,41 @@ def _service(evidence: Evidence) -> list[str]:
     return reasons
 
 
-def _heads(before: tuple[Pod, ...], after: tuple[Pod, ...]) -> list[str]:
-    old = {pod.uid for pod in before}
-    reasons = [f"the old head {pod.name} is still there" for pod in after if pod.uid in old]
-    new = [pod for pod in after if pod.uid not in old]
-    if len(new) != 1:
-        reasons.append(f"there are {len(new)} new heads at the end instead of one")
-    reasons += [f"the new head {pod.name} is not Ready at the end" for pod in new if not pod.ready]
-    reasons += [
-        f"container {name} of the new head {pod.name} restarted {count} times"
-        for pod in new
-        for name, count in pod.restarts.items()
-        if count
-    ]
+def _heads(promise: Failure, one: Round) -> list[str]:
+    old, after = one.before.heads[0], one.after.heads
+    if len(after) != 1:
+        return [
+            f"there are {len(after)} heads at the end instead of one: {', '.join(pod.name for pod in after) or 'none'}"
+        ]
+    head = after[0]
+    reasons = [] if head.ready else [f"the head {head.name} is not Ready at the end"]
+    replaced = head.uid != old.uid
+    if promise.head == "replaced" and not replaced:
+        return [*reasons, f"the old head {head.name} is still there"]
+    if promise.head in ("restarted", "kept") and replaced:
+        return [*reasons, f"the head {old.name} was replaced, by {head.name}"]
+    for name, count in head.restarts.items():
+        restarts = count - (0 if replaced else old.restarts.get(name, 0))
+        if promise.head == "restarted" and name == head.container:
+            if restarts != 1:
+                reasons.append(f"container {name} of the head {head.name} restarted {restarts} times, expected once")
+        elif promise.head in ("replaced", "kept") and restarts:
+            reasons.append(f"container {name} of the head {head.name} restarted {restarts} times")
     return reasons
 
 
-def _workers(before: tuple[Pod, ...], after: tuple[Pod, ...]) -> list[str]:
-    """Every worker of before must be there as it was. One more, from autoscaling, is no fault."""
-    now = {pod.uid: pod for pod in after}
-    reasons = [] if before else ["there was no worker before"]
-    for pod in before:
+def _leaving(one: Round) -> list[Pod]:
+    """The workers of before that may go: those that the failure takes, and those that were on their way out already."""
+    return [pod for pod in one.before.workers if pod.uid in one.taken or pod.terminating]
+
+
+def _workers(one: Round) -> list[str]:
+    """Every worker of before must be there as it was, but for those that may go. One more, from autoscaling, is no fault."""
+    now = {pod.uid: pod for pod in one.after.workers}
+    reasons = [] if one.before.workers else ["there was no worker before"]
+    for pod in one.before.workers:
+        if pod in _leaving(one):
+            continue
         if pod.uid not in now:
             reasons.append(f"worker {pod.name} is gone")
             continue
@@ -243,32 +261,43 @@ def _workers(before: tuple[Pod, ...], after: tuple[Pod, ...]) -> list[str]:
                 )
         if not now[pod.uid].ready:
             reasons.append(f"worker {pod.name} is not Ready at the end")
+    ready, needed = ready_workers(one.after.workers), ready_workers(one.before.workers)
+    if one.taken and ready < needed:
+        reasons.append(f"{ready} workers are Ready at the end, {needed} were before")
     return reasons
 
 
-def _replicas(before: Snapshot, after: Snapshot) -> list[str]:
-    """Every replica of before must be the same process still. One more, from autoscaling, is no fault."""
+def _replicas(one: Round) -> list[str]:
+    """Every replica of before must be the same process still, but on workers that may go. One more is no fault."""
+    before, after = one.before, one.after
     if before.serve is None or not before.serve.replicas:
         return ["the replicas before were not seen"]
     if after.serve is None:
         return ["Ray's dashboard did not answer at the end, so the replicas could not be compared"]
     now: dict[tuple, Replica] = {replica.identity: replica for replica in after.serve.replicas}
-    lost = [replica for replica in before.serve.replicas if replica.identity not in now]
+    places = {pod.ip for pod in _leaving(one)}
+    lost = [
+        replica for replica in before.serve.replicas if replica.identity not in now and replica.node_ip not in places
+    ]
     reasons = []
     if lost:
         names = ", ".join(f"{replica.deployment}#{replica.replica_id}" for replica in lost)
         reasons.append(f"{len(lost)} of {len(before.serve.replicas)} replicas are not the same any more ({names})")
     if not after.serve.running:
         reasons.append(f"at the end Serve is not well: {after.serve.describe()}")
+    elif after.serve.running_replicas < before.serve.running_replicas:
+        reasons.append(
+            f"at the end {after.serve.running_replicas} replicas run, {before.serve.running_replicas} did before"
+        )
     return reasons
 
 
 def _measurement(plan: Plan, evidence: Evidence) -> list[str]:
     """Whether the numbers can be believed at all."""
     reasons = []
-    phases = {"baseline": "before the deletion"}
-    if evidence.deleted is not None:
-        phases["failure"] = "after the deletion"
+    phases = {"baseline": "before the failure"}
+    if evidence.rounds:
+        phases["failure"] = "after the failure"
     for phase, words in phases.items():
         if missing := _missing(plan, evidence.samples_of(phase)):
             reasons.append(f"no request of {missing} {words}")

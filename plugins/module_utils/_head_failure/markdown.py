@@ -6,31 +6,32 @@
 
 from __future__ import annotations
 
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import tables
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import promise, tables
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.words import cell
+
+TABLES = (
+    promise.criteria,
+    tables.worst,
+    tables.tested,
+    tables.users,
+    tables.streams,
+    tables.rounds,
+    tables.transitions,
+    tables.connections,
+    tables.notes,
+)
 
 
 def page(document: dict) -> str:
     """Return the report of one check."""
     lines = [
-        f"# Head failure check of {document['namespace']}/{document['name']}: {document['verdict']}",
+        f"# {promise.upper(document['verdict'])}: {promise.sentence(document)}",
         "",
-        (
-            f"Head deleted ({document['plan']['method']}) at {document['deleted'] or 'no time'} under load on "
-            f"`{document['target']}`, fault tolerance {'on' if document['fault_tolerance'] else 'off'}."
-        ),
+        f"Head failure check of RayService {document['namespace']}/{document['name']}, begun at {tables.moment(document['started'])}.",
     ]
     if document["reasons"]:
         lines += ["", "## Why it failed", "", *(f"- {reason}" for reason in document["reasons"])]
-    for of in (
-        tables.load,
-        tables.users,
-        tables.streams,
-        tables.transitions,
-        tables.worst,
-        tables.connections,
-        tables.notes,
-    ):
+    for of in TABLES:
         lines += table(of(document))
     lines += ["", "## Measurement", "", *(f"- {text}" for text in tables.measurement(document))]
     return "\n".join(lines) + "\n"
@@ -44,8 +45,8 @@ def table(content: tables.Table) -> list[str]:
         "",
         f"## {content.title}",
         "",
-        _row([head.removesuffix("|n") for head in content.heads]),
-        _row(["---:" if head.endswith("|n") else "---" for head in content.heads]),
+        _row([name for name, _kind in content.columns]),
+        _row(["---:" if kind == "n" else "---" for _name, kind in content.columns]),
         *map(_row, content.rows),
     ]
 

@@ -26,12 +26,14 @@ def load_pod(
     seconds: float,
     worker: dict,
     cluster_name: str,
+    avoid: str = "",
 ) -> dict:
     """Return the manifest.
 
     program: arguments of python3; it travels in the pod's own command, so that this pod is all that ever has to be cleaned
     up. rate: requests a second. seconds: how long the load lasts at most. worker: a worker Pod object, whose pull secrets
-    and tolerations are taken because its image is. The pod prefers a node without the head, and one where the image is.
+    and tolerations are taken because its image is. avoid: name of a node on which the pod must not be, as it will be lost, if
+    any. The pod prefers a node without the head, and one where the image is.
     """
     spec = worker.get("spec", {})
     tolerations = [
@@ -76,6 +78,7 @@ def load_pod(
                 }
             ],
             "affinity": {
+                **(_away_from(avoid) if avoid else {}),
                 "podAntiAffinity": {
                     "preferredDuringSchedulingIgnoredDuringExecution": [
                         _near({**of_cluster, "ray.io/node-type": "head"}, weight=100)
@@ -89,6 +92,12 @@ def load_pod(
             },
         },
     }
+
+
+def _away_from(node: str) -> dict:
+    others = [{"key": "metadata.name", "operator": "NotIn", "values": [node]}]
+    term = {"nodeSelectorTerms": [{"matchFields": others}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": term}}
 
 
 def _near(labels: dict[str, str], weight: int) -> dict:

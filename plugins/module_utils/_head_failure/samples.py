@@ -10,7 +10,7 @@ import json
 import math
 import threading
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from sys import intern
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator.lines import FIELDS, unpack
@@ -63,12 +63,16 @@ class Sample:
 
 @dataclass(frozen=True)
 class Beat:
-    """What the generator told of itself. at: seconds since 1970 by its clock; cpu: processors used; lag: ms."""
+    """What the generator told of itself. at: seconds since 1970 by its clock; cpu: processors used; lag: ms.
+
+    pressure: share of the half second before in which some task of its machine waited for a processor, if that is known.
+    """
 
     at: float
     cpu: float
     lag: float
     begun: tuple[int, ...]
+    pressure: float | None
 
 
 @dataclass
@@ -103,7 +107,7 @@ class SampleLog:
             self.start = value["start"]
         elif "begun" in value:
             with self._lock:
-                beat = Beat(value["at"], value["cpu"], value["lag"], tuple(value["begun"]))
+                beat = Beat(value["at"], value["cpu"], value["lag"], tuple(value["begun"]), value["pressure"])
                 self._beats[beat.at] = beat
                 self._rows.update({row[:2]: row for row in rows})
             if arrived is not None:
@@ -134,7 +138,7 @@ class SampleLog:
         """What the generator told of itself, in order, by our clock."""
         with self._lock:
             beats = sorted(self._beats.items())
-        return [Beat(at + self.offset, beat.cpu, beat.lag, beat.begun) for at, beat in beats]
+        return [replace(beat, at=at + self.offset) for at, beat in beats]
 
     def counts(self) -> tuple[int, int]:
         """(requests, failed requests) so far."""

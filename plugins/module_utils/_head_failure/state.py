@@ -14,7 +14,10 @@ HEAD = "head"
 
 @dataclass(frozen=True)
 class Pod:
-    """A head or worker pod. restarts: container name to restart count; image: of its first container."""
+    """A head or worker pod. container, image: its first container, in which Ray is; ip: "" as long as it has none.
+
+    restarts: container name to restart count; last_ends: container name to the reason of its last end, if it restarted.
+    """
 
     uid: str
     name: str
@@ -27,12 +30,17 @@ class Pod:
     scheduled: bool
     started: bool
     restarts: dict[str, int]
+    container: str
     image: str
     dashboard_port: int
     trouble: str
+    ip: str
+    last_ends: dict[str, str]
 
-    def as_dict(self) -> dict:
-        return asdict(self)
+    @property
+    def restarted(self) -> int:
+        """Restarts of the container in which Ray is."""
+        return self.restarts.get(self.container, 0)
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ class Replica:
     state: str
     pid: int | None
     node_id: str
+    node_ip: str
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
@@ -118,9 +127,16 @@ def parse_pod(pod: dict) -> Pod:
         scheduled=conditions.get("PodScheduled", {}).get("status") == "True",
         started=bool(statuses) and all("running" in (entry.get("state") or {}) for entry in statuses),
         restarts={entry["name"]: entry.get("restartCount", 0) for entry in statuses},
+        container=containers[0].get("name", ""),
         image=containers[0].get("image", ""),
         dashboard_port=ports.get("dashboard", DASHBOARD_PORT),
         trouble=pod_trouble(pod),
+        ip=status.get("podIP") or "",
+        last_ends={
+            entry["name"]: end.get("reason", "")
+            for entry in statuses
+            if (end := (entry.get("lastState") or {}).get("terminated"))
+        },
     )
 
 
@@ -160,6 +176,7 @@ def parse_serve(answer: dict) -> Serve:
                     state=entry.get("state", ""),
                     pid=entry.get("pid"),
                     node_id=entry.get("node_id") or "",
+                    node_ip=entry.get("node_ip") or "",
                 )
                 for entry in values.get("replicas") or []
             ]

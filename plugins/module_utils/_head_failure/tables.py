@@ -7,28 +7,80 @@
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from collections.abc import Iterator
+from statistics import median
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.document import PHASES
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.entries import describe
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.words import milliseconds, seconds
 
 WORST = 10
+NOTHING, UNKNOWN = "–", "not known"
+KINDS = ("head", "worker", "replica")
 QUANTILES = {"p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9", "max": "max"}
 OVER = {"latency_ms": "slower by", "first_token_ms": "first token later by", "gap_ms": "gap longer by"}
 
 
 class Table(t.NamedTuple):
-    """heads: one that ends in C(|n) makes its column one of numbers."""
+    """heads: one that ends in C(|n) makes its column one of numbers, one in C(|o) one of outcomes."""
 
     title: str
     heads: tuple[str, ...]
     rows: list[list[str]]
 
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        """[(name, C(n), C(o) or nothing)]."""
+        return [head.partition("|")[::2] for head in self.heads]
 
-def load(document: dict) -> Table:
-    rows = [[entry["name"], describe(entry), f"{entry['request_timeout']:g} s"] for entry in document["plan"]["load"]]
-    return Table("Load", ("load", "what", "time limit|n"), rows)
+
+def tested(document: dict) -> Table:
+    """What was tested, and with what."""
+    plan, before = document["plan"], document["before"]
+    replicas = (before["serve"] or {}).get("replicas", ())
+    tolerance = "on" if document["fault_tolerance"] else "off"
+    often = f", {plan['repeat']} times" if plan["repeat"] > 1 else ""
+    slow = "any number of" if plan["max_slow_requests"] is None else plan["max_slow_requests"]
+    images = {role: ", ".join(sorted({pod["image"] for pod in before[f"{role}s"]})) for role in ("head", "worker")}
+    times = {
+        "before the failure": "baseline_seconds",
+        "at most to recover": "recovery_timeout",
+        "of stability": "stability_seconds",
+    }
+    rows = [
+        ["RayService", f"{document['namespace']}/{document['name']}, fault tolerance {tolerance}"],
+        ["Size", f"{many(len(before['workers']), 'worker pod')}, {many(len(replicas), 'Serve replica')}"],
+        ["Failure", f"{document['promise']['title']} ({plan['failure']}){often}"],
+        *([["Undone", f"after {plan['failure_seconds']:g} s"]] if plan["failure_seconds"] else []),
+        ["Load on", document["target"]],
+        *(
+            [f"Load {entry['name']}", f"{describe(entry)}, at most {entry['request_timeout']:g} s each"]
+            for entry in plan["load"]
+        ),
+        ["Allowed", f"{plan['max_failed_requests']} failed requests, {slow} slow ones"],
+        ["Times", ", ".join(f"{plan[key]:g} s {words}" for words, key in times.items())],
+        *([f"Image of the {role}", image] for role, image in images.items()),
+        *map(list, versions(document).items()),
+    ]
+    return Table("What was tested", ("what", "value"), rows)
+
+
+def versions(document: dict) -> dict[str, str]:
+    """Of the software and the machines. What the account may not read is not known."""
+    found = document.get("versions") or {}
+    named = {"Ray": "ray", "KubeRay operator": "operator", "Kubernetes": "kubernetes", "rayops.serve_ha": "collection"}
+    return {label: found.get(key) or UNKNOWN for label, key in named.items()} | {"Nodes": _nodes(found.get("nodes"))}
+
+
+def _nodes(found: list[dict] | None) -> str:
+    """C(3 nodes: 2 with 4 CPU amd64, 1 with 2 CPU arm64)."""
+    if not found:
+        return UNKNOWN
+    kinds = Counter(f"{node['cpu']} CPU {node['arch']}" for node in found).most_common()
+    if len(kinds) == 1:
+        return f"{many(len(found), 'node')} with {kinds[0][0]}"
+    return f"{len(found)} nodes: " + ", ".join(f"{count} with {kind}" for kind, count in kinds)
 
 
 def users(document: dict) -> Table:
@@ -43,7 +95,7 @@ def users(document: dict) -> Table:
         for label, name, part in _parts(document, whole=True)
     ]
     numbers = (*("requests|n", "failed|n", "slow|n"), *(f"{label} ms|n" for label in QUANTILES.values()))
-    return Table("What users saw, before and after the deletion", ("phase", "load", *numbers), rows)
+    return Table("What users saw, before and after the failure", ("phase", "load", *numbers), rows)
 
 
 def streams(document: dict) -> Table:
@@ -66,40 +118,106 @@ def connections(document: dict) -> Table:
 
 
 def transitions(document: dict) -> Table:
+    """Of one failure when each was, of several how long each took."""
+    rounds = document["rounds"]
+    if len(rounds) == 1:
+        rows = [[seconds(entry["seconds"]), entry["label"]] for entry in rounds[0]["transitions"]]
+        return Table("Transitions", ("s after the failure|n", "what"), rows)
+    seen: dict[str, list[float]] = {}
+    for one in rounds:
+        for entry in one["transitions"]:
+            seen.setdefault(entry["label"], []).append(entry["seconds"])
+    rows = [[label, str(len(took)), *(seconds(of(took)) for of in (min, median, max))] for label, took in seen.items()]
+    heads = ("what", "seen in rounds|n", "earliest|n", "median|n", "latest|n")
+    return Table("Transitions, s after the failure of each round", heads, rows)
+
+
+def rounds(document: dict) -> Table:
+    """A line for each of several failures."""
+    found = document["rounds"] if len(document["rounds"]) > 1 else []
     rows = [
-        [str(number), seconds(entry["seconds"]), entry["label"]]
-        for number, entry in enumerate(document["summary"]["transitions"], 1)
+        [
+            str(one["number"]),
+            f"{one['second']:.0f}",
+            *(str(one[key]) for key in ("requests", "failed", "slow")),
+            "never" if one["recovery_seconds"] is None else f"{one['recovery_seconds']:.1f}",
+            "; ".join(one["done"]),
+        ]
+        for one in found
     ]
-    return Table("Transitions", ("#|n", "s after the deletion|n", "what"), rows)
+    heads = ("round|n", "begins at, s|n", "requests|n", "failed|n", "slow|n", "back after, s|n", "what was done")
+    return Table("Round by round", heads, rows)
 
 
 def worst(document: dict) -> Table:
-    """The worst of the failed and the slow requests: failed ones first, each kind by how long it took."""
+    """The worst of the failed and the slow requests: failed ones first, each kind by how long it took.
+
+    A column in which no request has a value is left out.
+    """
     ordered = sorted(
         document["outliers"],
         key=lambda row: (not row["error"], -max(row["slow_by"].values(), default=row["latency_ms"])),
-    )
-    rows = [
-        [
-            seconds(row["second"]),
-            PHASES[row["phase"]],
-            row["load"],
-            row["error"] or ", ".join(f"{OVER[kind]} {value:.0f} ms" for kind, value in row["slow_by"].items()),
-            milliseconds(row["latency_ms"]),
-            milliseconds(row["late_ms"]),
-            f"{row['connection_age_seconds']:g}",
-            *map(milliseconds, (row["first_token_ms"], row["gap_ms"])),
-            row["replica"],
-            row["node"],
-        ]
-        for row in ordered[:WORST]
-    ]
+    )[:WORST]
+    several = len(document["rounds"]) > 1
+    columns = {
+        "due, s|n": [seconds(row["second"]) for row in ordered],
+        "phase": [_phase_of(row, several) for row in ordered],
+        "load": [row["load"] for row in ordered],
+        "what": [
+            row["error"] or ", ".join(f"{OVER[kind]} {value:.0f} ms" for kind, value in row["slow_by"].items())
+            for row in ordered
+        ],
+        "took, ms|n": [milliseconds(row["latency_ms"]) for row in ordered],
+        "begun late, ms|n": [milliseconds(row["late_ms"]) for row in ordered],
+        "connection's age, s|n": [f"{row['connection_age_seconds']:g}" for row in ordered],
+        "first token, ms|n": [milliseconds(row["first_token_ms"]) for row in ordered],
+        "longest gap, ms|n": [milliseconds(row["gap_ms"]) for row in ordered],
+        "machine waited for CPU|n": [percent(row["pressure"]) for row in ordered],
+        "replica": [row["replica"] or NOTHING for row in ordered],
+        "node": [row["node"] or NOTHING for row in ordered],
+    }
+    kept = {head: values for head, values in columns.items() if set(values) != {NOTHING}}
     count = len(document["outliers"])
     title = "Failed and slow requests" + (
-        f" (the worst {WORST} of {count}; all are in the JSON)" if count > WORST else ""
+        f" (the worst {WORST} of {count:,}; all are in the JSON)" if count > WORST else ""
     )
-    heads = ("due, s|n", "phase", "load", "what", "took, ms|n", "begun late, ms|n", "connection's age, s|n")
-    return Table(title, (*heads, "first token, ms|n", "longest gap, ms|n", "replica", "node"), rows)
+    return Table(title, tuple(kept), [list(row) for row in zip(*kept.values(), strict=True)])
+
+
+def pods(document: dict) -> Table:
+    """Pods and replicas before and after, those that stayed in one line."""
+    moments = [_things(document[moment]) for moment in ("before", "after")]
+    things = sorted(moments[0] | moments[1], key=lambda thing: KINDS.index(thing[0]))
+    rows = [[*thing, *(found.get(thing, NOTHING) for found in moments)] for thing in things]
+    return Table("Pods and replicas", ("what", "name", "UID, or actor", "node, or process", "before", "after"), rows)
+
+
+def _things(snapshot: dict | None) -> dict[tuple[str, ...], str]:
+    """{(what, name, identity, node): state}."""
+    if snapshot is None:
+        return {}
+    found = {}
+    for pod in (*snapshot["heads"], *snapshot["workers"]):
+        ready = "Ready" if pod["ready"] else "not Ready"
+        restarts = many(sum(pod["restarts"].values()), "restart")
+        found[pod["role"], pod["name"], pod["uid"], pod["node"]] = f"{ready}, {restarts}"
+    for replica in (snapshot["serve"] or {}).get("replicas", ()):
+        name = f"{replica['deployment']}#{replica['replica_id']}"
+        found["replica", name, replica["actor_id"], f"pid {replica['pid']}"] = replica["state"]
+    return found
+
+
+def _phase_of(row: dict, several: bool) -> str:
+    return f"round {row['round']}" if several and row["round"] else PHASES[row["phase"]]
+
+
+def moment(timestamp: str) -> str:
+    """C(2026-11-23 20:28:55 UTC), of a time as the document has it."""
+    return f"{timestamp[:10]} {timestamp[11:19]} UTC"
+
+
+def many(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def notes(document: dict) -> Table:
@@ -110,7 +228,7 @@ def measurement(document: dict) -> list[str]:
     """How it was measured, and how well, in sentences."""
     totals = document["summary"]
     late, own = totals["lateness_ms"], totals["generator"]
-    cpu = own["cpu"]["p50"]
+    waited = own["cpu_pressure"]["p99"]
     return [
         (
             "Latency counts from when a request was due: at a rate, each goes out at its time, whatever became of the "
@@ -121,16 +239,23 @@ def measurement(document: dict) -> list[str]:
             f"{milliseconds(late['max'])} ms at most."
         ),
         (
-            f"It used {'–' if cpu is None else f'{cpu:.0%}'} of a processor (median), and its event loop woke up late by "
+            f"It used {percent(own['cpu']['p50'])} of a processor (median), and its event loop woke up late by "
             f"{milliseconds(own['lag_ms']['p99'])} ms (99th percentile), {milliseconds(own['lag_ms']['max'])} ms at most."
         ),
+        "How much its machine kept tasks waiting for a processor is not known."
+        if waited is None
+        else f"Some task of its machine waited for a processor for {percent(waited)} of the time (99th percentile of half seconds).",
         f"Requests of unknown outcome: {totals['unknown']}. Sent again, as a kept connection was closed: {totals['repeated']}.",
         (
-            "A request is slow when it takes 250 ms more than the slowest of its kind before the deletion, a stream when its "
+            "A request is slow when it takes 250 ms more than the slowest of its kind before the failure, a stream when its "
             "first token or its longest gap does."
         ),
         f"Clocks: {document['clock']['note']}.",
     ]
+
+
+def percent(share: float | None) -> str:
+    return NOTHING if share is None else f"{share:.0%}"
 
 
 def _parts(document: dict, whole: bool) -> Iterator[tuple[str, str, dict]]:

@@ -2,79 +2,120 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what the watches tell to the transitions of a head's end and return. Pure: every observation brings its time."""
+"""From what the watches tell to the time line of each failure. Pure: every observation brings its time."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import recovery, state
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import Failure
 
 # In the order in which they usually come.
 TRANSITIONS = {
-    "deletion_requested": "Deletion requested",
+    "struck": "Failure begins",
     "old_head_gone": "Old head gone",
+    "undone": "Failure undone",
     "new_head_created": "New head created",
     "new_head_scheduled": "New head scheduled",
     "new_head_started": "New head's containers started",
+    "head_restarted": "Head's container restarted",
     "gcs_back": "GCS answers",
-    "new_head_ready": "New head Ready",
+    "head_ready": "Head Ready",
     "serve_controller_back": "Serve controller answers",
+    "workers_ready": "As many workers Ready as before",
     "applications_running": "Applications RUNNING",
 }
+# What a head that is lost again takes with it.
+OF_NEW_HEAD = ("new_head_created", "new_head_scheduled", "new_head_started")
+OF_RETURN = ("gcs_back", "head_ready", "serve_controller_back", "applications_running")
 EVENTS_KEPT = 20
 EVENT_LIMIT = 300  # characters
-NOTES_KEPT = 200
+NOTES_KEPT = 500
 
 
 class Timeline:
-    """Takes observations from several threads and keeps: transitions {name: time}, notes [(time, text)].
+    """Takes the observations of one check, from several threads. Times are seconds since 1970.
 
-    Times are seconds since 1970. new_head: the head that is not the old one, as last seen, or None.
+    lasts: failures are going to be undone, and until then are not over. notes, events: [(time, text)], of the whole check.
+
+    Of the failure at hand: transitions {name: time}, when a state was first reached; reported: those that a user was told
+    of. head: the one to ask, once the failure has gone over it, else None. gcs: whether its GCS has answered. recovered:
+    since when everything is back, None as long as something is missing.
     """
 
-    def __init__(self, before: state.Snapshot) -> None:
+    def __init__(self, before: state.Snapshot, failure: Failure, lasts: bool = False) -> None:
         self._lock = threading.Lock()
-        self._before = before
-        self._old_head = before.heads[0]
-        self._replicas_before = before.serve.running_replicas if before.serve else 0
+        self._failure, self._lasts = failure, lasts
         self._pods: dict[str, state.Pod] = {}
-        self.transitions: dict[str, float] = {}
         self.notes: list[tuple[float, str]] = []
         self.events: deque[tuple[float, str]] = deque(maxlen=EVENTS_KEPT)
-        self.new_head: state.Pod | None = None
-        self.serve: state.Serve | None = None
+        self._begin(before, frozenset())
+
+    def _begin(self, before: state.Snapshot, taken: frozenset[str]) -> None:
+        self._before, self._old_head = before, before.heads[0]
+        self._down = taken
+        self._striking = False
+        self._lost: set[str] = set()
+        self._was_back: float | None = None
+        self.transitions: dict[str, float] = {}
+        self.reported: set[str] = set()
+        self.head: state.Pod | None = None
         self.other_clusters: list[str] = []
+        self.recovered: float | None = None
+        self._void(0.0)
 
     @property
-    def deleted(self) -> float | None:
-        return self.transitions.get("deletion_requested")
+    def struck(self) -> float | None:
+        return self.transitions.get("struck")
 
     @property
-    def recovered(self) -> float | None:
-        """When the last of all that has to come back was back; None as long as something is missing."""
-        needed = ("old_head_gone", "new_head_ready", "applications_running")
-        if not all(name in self.transitions for name in needed):
-            return None
-        return max(self.transitions[name] for name in needed)
+    def undone(self) -> float | None:
+        return self.transitions.get("undone")
 
-    def deletion_requested(self, at: float) -> None:
+    def strike(self, before: state.Snapshot, taken: frozenset[str], at: float) -> None:
+        """A failure begins, and what was known of GCS and Serve is known no longer.
+
+        taken: UIDs of the workers that it takes down: they do not count, even if they are said to be Ready still.
+        """
         with self._lock:
-            self._mark("deletion_requested", at)
+            self._begin(before, taken)
+            self._striking = True
+            self._mark("struck", at)
+            self._old_head = self._pods.get(self._old_head.uid, self._old_head)
+            if recovery.has_turned(self._failure, self._old_head, self._old_head):
+                self.head = self._old_head
+            self._void(at, () if self.head else OF_RETURN)
+            self._assess(at)
+
+    def begun(self, at: float) -> None:
+        """The failure is there in full: only now a service can be back, and what was said on the way does not count."""
+        with self._lock:
+            self._striking = False
+            self._void(at)
+            self._assess(at)
+
+    def undo(self, at: float) -> None:
+        """The failure was undone, and what was said while it lasted does not count."""
+        with self._lock:
+            self._mark("undone", at)
+            self._down = frozenset()
+            self._void(at)
+            self._assess(at)
 
     def pod(self, kind: str, manifest: dict, at: float) -> None:
         """Take a watch event (ADDED, MODIFIED, DELETED) of a pod of the RayCluster."""
         with self._lock:
             pod = state.parse_pod(manifest)
-            if pod.role == state.HEAD:
-                self._head(kind, pod, at)
-            elif pod.role == "worker":
-                self._worker(kind, pod, at)
-            if kind == "DELETED":
-                self._pods.pop(pod.uid, None)
-            else:
+            earlier = self._pods.pop(pod.uid, None)
+            if kind != "DELETED":
                 self._pods[pod.uid] = pod
+            if pod.role == "worker":
+                self._worker(kind, pod, earlier, at)
+            elif pod.role == state.HEAD and self.struck is not None:
+                self._head(kind, pod, earlier, at)
+            self._assess(at)
 
     def rayservice(self, kind: str, manifest: dict, at: float) -> None:
         """Take a watch event of the RayService: the only thing of interest is another RayCluster."""
@@ -96,43 +137,63 @@ class Timeline:
             words = f"{manifest.get('type', '')} {involved.get('kind', '')}/{name} {manifest.get('reason', '')}: "
             self.events.append((at, (words + " ".join((manifest.get("message") or "").split()))[:EVENT_LIMIT]))
 
-    def dashboard(self, head: state.Pod, gcs: bool, serve: state.Serve | None, at: float) -> None:
-        """Take what the dashboard of C(head) said; an answer for a head that was replaced meanwhile is dropped."""
+    def dashboard(self, head: state.Pod, gcs: bool, serve: state.Serve | None, asked: float, at: float) -> None:
+        """Take what the dashboard of C(head) said; dropped if the failure, or another head, came since it was asked.
+
+        No answer changes nothing: that a head has stopped to answer is told by its readiness.
+        """
         with self._lock:
-            if self.new_head is None or head.uid != self.new_head.uid:
+            if self.struck is None or self.head is None or head.uid != self.head.uid or asked < self._void_before:
                 return
-            if gcs:
-                self._mark("gcs_back", at)
-            if serve is None:
-                return
-            if serve != self.serve:
-                self.serve = serve
-                if "applications_running" not in self.transitions:
+            self.gcs = self.gcs or gcs
+            self._returned("gcs_back", gcs, at)
+            if serve is not None:
+                self._returned("serve_controller_back", bool(serve.applications), at)
+            # Before a new head is Ready, its controller still speaks from the checkpoint.
+            if serve is not None and self.head.ready:
+                if serve != self._serve:
                     self._note(f"Serve: {serve.describe()}", at)
-            if serve.applications:
-                self._mark("serve_controller_back", at)
-            # Before the new head is Ready, its controller still speaks from the checkpoint.
-            if self.new_head.ready and serve.running and serve.running_replicas >= self._replicas_before:
-                self._mark("applications_running", at)
+                self._serve = serve
+                self._returned("applications_running", recovery.serves(self._before, serve), at)
+            self._assess(at)
 
     def last_seen(self) -> list[str]:
-        """What stands in the way, for a head that did not come back in time."""
+        """What stands in the way of a recovery that did not come in time, or did not last."""
         with self._lock:
-            missing = [label for name, label in TRANSITIONS.items() if name not in self.transitions]
-            words = ["not seen: " + ", ".join(missing)] if missing else []
-            if self.new_head is None:
-                words.append("no new head pod was created")
-            else:
-                head = self.new_head
-                ready = "Ready" if head.ready else "not Ready"
-                words.append(
-                    f"new head {head.name}: {head.phase or 'no phase'}, {ready}"
-                    + (f", {head.trouble}" if head.trouble else "")
+            words = self._missing()
+            if self._was_back is not None:
+                words.insert(
+                    0, f"it was back {self._was_back - self.struck:+.1f} s after the failure and did not stay so"
                 )
-            if self.serve is not None:
-                words.append(f"Serve: {self.serve.describe()}")
-            words += [text for _at, text in list(self.events)[-5:]]
-            return words
+            return words + [text for _at, text in list(self.events)[-5:]]
+
+    def _missing(self) -> list[str]:
+        lasting = self._striking or (self._lasts and self.undone is None)
+        view = recovery.View(self._pods.values(), lasting, self._down, self.gcs, self._serve)
+        return recovery.missing(self._failure, self._before, view)
+
+    def _assess(self, at: float) -> None:
+        if self.struck is None:
+            return
+        enough = recovery.ready_workers(self._pods.values(), self._down) >= recovery.ready_workers(self._before.workers)
+        self._returned("workers_ready", enough, at)
+        missing = self._missing()
+        if not missing:
+            self.recovered = at if self.recovered is None else self.recovered
+        elif self.recovered is not None:
+            self._was_back, self.recovered = self.recovered, None
+            self._note(f"not everything is back any more: {'; '.join(missing)}", at)
+
+    def _void(self, at: float, lost: tuple[str, ...] = ()) -> None:
+        self._void_before, self.gcs, self._serve = at, False, None
+        self._lost.update(lost)
+
+    def _returned(self, name: str, well: bool, at: float) -> None:
+        """Mark the return of what was lost; what has never been lost does not return."""
+        if not well:
+            self._lost.add(name)
+        elif name in self._lost:
+            self._mark(name, at)
 
     def _mark(self, name: str, at: float) -> None:
         self.transitions.setdefault(name, at)
@@ -141,41 +202,42 @@ class Timeline:
         if len(self.notes) < NOTES_KEPT:
             self.notes.append((at, text))
 
-    def _head(self, kind: str, pod: state.Pod, at: float) -> None:
-        if pod.uid == self._old_head.uid:
-            if kind == "DELETED":
-                self._mark("old_head_gone", at)
-            return
+    def _head(self, kind: str, pod: state.Pod, earlier: state.Pod | None, at: float) -> None:
+        new = pod.uid != self._old_head.uid
         if kind == "DELETED":
-            self._note(f"the new head {pod.name} is gone again", at)
-            if self.new_head and self.new_head.uid == pod.uid:
-                self._forget_new_head()
+            if new:
+                self._note(f"the new head {pod.name} is gone again", at)
+            else:
+                self._mark("old_head_gone", at)
+            if self.head and self.head.uid == pod.uid:
+                self._forget_head(at)
             return
-        if self.new_head is None or self.new_head.uid != pod.uid:
-            if self.new_head is not None:
-                self._note(f"another head pod, {pod.name}", at)
-                self._forget_new_head()
-            self._mark("new_head_created", at)
-        elif sum(pod.restarts.values()) > sum(self.new_head.restarts.values()):
-            self._note(f"a container of the new head {pod.name} restarted", at)
-        self.new_head = pod
-        for name, reached in (
-            ("new_head_scheduled", pod.scheduled),
-            ("new_head_started", pod.started),
-            ("new_head_ready", pod.ready),
-        ):
-            if reached:
-                self._mark(name, at)
+        if new and self.head is not None and self.head.uid not in (pod.uid, self._old_head.uid):
+            self._note(f"another head pod, {pod.name}", at)
+            self._forget_head(at)
+        if earlier is None or pod.restarted > earlier.restarted:
+            self._void(at, OF_RETURN)
+            if earlier is not None and not new:
+                self._mark("head_restarted", at)
+            elif earlier is not None:
+                self._note(f"the container of the new head {pod.name} restarted", at)
+        turned = recovery.has_turned(self._failure, self._old_head, pod)
+        if turned and (new or self.head is None or self.head.uid == pod.uid):
+            self.head = pod
+            self._returned("head_ready", pod.ready, at)
+        if new:
+            for name, reached in zip(OF_NEW_HEAD, (True, pod.scheduled, pod.started), strict=True):
+                if reached:
+                    self._mark(name, at)
 
-    def _forget_new_head(self) -> None:
+    def _forget_head(self, at: float) -> None:
         # What the lost head had reached is void: the recovery is that of the head that stays.
-        self.new_head = self.serve = None
-        for name in TRANSITIONS:
-            if name not in ("deletion_requested", "old_head_gone"):
-                self.transitions.pop(name, None)
+        self.head = None
+        self._void(at, OF_RETURN)
+        for name in (*OF_NEW_HEAD, *OF_RETURN):
+            self.transitions.pop(name, None)
 
-    def _worker(self, kind: str, pod: state.Pod, at: float) -> None:
-        earlier = self._pods.get(pod.uid)
+    def _worker(self, kind: str, pod: state.Pod, earlier: state.Pod | None, at: float) -> None:
         if kind == "DELETED":
             self._note(f"worker {pod.name} is gone", at)
         elif earlier is None:

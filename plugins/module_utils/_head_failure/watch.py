@@ -18,6 +18,7 @@ WATCH_SECONDS = 60  # the API server ends each watch after this; the next goes o
 WATCH_SILENCE = WATCH_SECONDS + 15.0
 PAUSE_FIRST, PAUSE_MOST = 0.2, 5.0
 DASHBOARD_SECONDS = 0.5
+DASHBOARD_CALM_SECONDS = 5.0  # once everything is back, the load must not notice that we look
 GONE = 410
 
 Feed = Callable[[str, dict, float], None]
@@ -93,25 +94,23 @@ class Watch:
 
 def watches(cluster: Cluster, cluster_name: str, timeline: Timeline, clock: Callable[[], float]) -> list[Watch]:
     """The watches of one check: pods of the RayCluster, the RayService, events."""
+    pods, service = {"labelSelector": f"ray.io/cluster={cluster_name}"}, {"fieldSelector": f"metadata.name={cluster.name}"}
     return [
-        Watch(cluster.api, cluster.pods_path, {"labelSelector": f"ray.io/cluster={cluster_name}"}, timeline.pod, clock),
-        Watch(
-            cluster.api,
-            cluster.services_path,
-            {"fieldSelector": f"metadata.name={cluster.name}"},
-            timeline.rayservice,
-            clock,
-        ),
+        Watch(cluster.api, cluster.pods_path, pods, timeline.pod, clock),
+        Watch(cluster.api, cluster.services_path, service, timeline.rayservice, clock),
         Watch(cluster.api, cluster.events_path, {}, timeline.event, clock),
     ]
 
 
 def ask_dashboard(cluster: Cluster, timeline: Timeline, clock: Callable[[], float], stop: threading.Event) -> None:
-    """Ask the new head's dashboard, from the start of its containers until everything is back."""
+    """Ask the head's dashboard from each failure on: often until everything is back, then now and then."""
+    asked = 0.0
     while not stop.wait(DASHBOARD_SECONDS):
-        head = timeline.new_head
-        if head is None or not head.started or timeline.recovered is not None:
+        head, now = timeline.head, clock()
+        pause = DASHBOARD_SECONDS if timeline.recovered is None else DASHBOARD_CALM_SECONDS
+        if head is None or not head.started or now < asked + pause:
             continue
-        gcs = "gcs_back" in timeline.transitions or cluster.gcs_answers(head)
+        asked = now
+        gcs = timeline.gcs or cluster.gcs_answers(head)
         serve = cluster.try_serve(head) if gcs else None
-        timeline.dashboard(head, gcs, serve, clock())
+        timeline.dashboard(head, gcs, serve, asked, clock())

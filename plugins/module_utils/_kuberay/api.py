@@ -20,7 +20,10 @@ from email.utils import parsedate_to_datetime
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 
 try:
+    import websocket
+    from kubernetes.client import ApiClient, CoreV1Api
     from kubernetes.client.rest import ApiException
+    from kubernetes.stream import stream
     from urllib3.exceptions import HTTPError
 except ImportError:
     # AnsibleK8SModule says what is missing.
@@ -37,6 +40,8 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
 RETRY_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 BODY_EXCERPT = 2000
+#: Of the WebSocket of a command: where the API server tells how it ended.
+ERROR_CHANNEL = 3
 
 
 def is_passing(status: int | None, answered: bool) -> bool:
@@ -226,6 +231,47 @@ class Api:
         except ApiFailure as failure:
             if failure.status != 404:
                 raise
+
+    def execute(self, namespace: str, pod: str, container: str, command: list[str], seconds: float) -> str:
+        """Run a command in a container and return what it wrote, on both its outputs.
+
+        Raises ApiFailure: it could not be run, it ended with an error, it did not end in that many seconds.
+        """
+        where = f"{command[0]} in {namespace}/{pod}"
+        websocket.setdefaulttimeout(READ_SECONDS)
+        try:
+            self._client = self._client or self._connect()
+            shared = self._client.client.client
+            # A client of its own: for as long as it connects, the library makes WebSockets of all that a client asks.
+            own = ApiClient(shared.configuration)
+            own.default_headers.update(shared.default_headers)
+            session = stream(
+                CoreV1Api(own).connect_get_namespaced_pod_exec,
+                pod,
+                namespace,
+                **{
+                    "container": container,
+                    "command": command,
+                    "stdin": False,
+                    "stdout": True,
+                    "stderr": True,
+                    "tty": False,
+                },
+                _preload_content=False,
+            )
+            session.run_forever(timeout=seconds)
+        except ApiException as error:
+            raise _failure(where, error) from error
+        except (websocket.WebSocketException, HTTPError, OSError, CoreException) as error:
+            raise ApiFailure(f"{where}: no answer from the API server: {error}") from error
+        if session.is_open():
+            session.close()
+            raise ApiFailure(f"{where}: it did not end within {seconds:g} s")
+        # The last word of the server tells how the command ended; a container that died has none.
+        verdict, output = session.read_channel(ERROR_CHANNEL), session.read_all()
+        if not verdict or json.loads(verdict).get("status") != "Success":
+            raise ApiFailure(f"{where}: {message_of(verdict) or 'it broke off'}: {output.strip()[-BODY_EXCERPT:]}")
+        return output
 
     def lines(
         self, path: str, query: dict[str, t.Any], silence: float, accept: str = "application/json"

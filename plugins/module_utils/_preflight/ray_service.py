@@ -20,9 +20,13 @@ REDIS_BACKENDS_ON_AWS = ("elasticache", *REDIS_BACKENDS)
 # No user, no password (they have variables of their own), no second address, and the port by name.
 REDIS_ADDRESS = re.compile(r"rediss?://[^@:/,\s]+:[0-9]{1,5}")
 PASSWORD_SECRET_KEYS = ("namespace", "name", "key")
+# A proxy that drains takes at least 30 s for it (RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S), and the controller looks every few seconds.
+LEAST_WORKER_DRAIN = 35
 # KubeRay sets these itself from gcsFaultToleranceOptions and refuses a RayService that sets them too; a fixed storage
 # namespace would be shared by the old and the new cluster of an upgrade.
 RESERVED_ENV = ("RAY_REDIS_ADDRESS", "REDIS_USERNAME", "REDIS_PASSWORD", "RAY_external_storage_namespace")
+# Each of them takes the proxies off all workers, unless HAProxy stands in their place (Ray 2.60, controller.py).
+PROXIES_ON_HEAD_ONLY = ("RAY_SERVE_THROUGHPUT_OPTIMIZED", "RAY_SERVE_ENABLE_DIRECT_INGRESS")
 # It would stand in the RayService, for all who may read that.
 TOKEN_ENV = "HF_TOKEN"
 
@@ -90,6 +94,12 @@ def env_problems(names: t.Sequence[str]) -> list[str]:
             f"ray_service_env, or the profile's env, sets {', '.join(reserved)}: expected none of {', '.join(RESERVED_ENV)},"
             " which follow from redis_backend, or from the role's ray_service_redis"
         )
+    off = [name for name in PROXIES_ON_HEAD_ONLY if name in names and "RAY_SERVE_ENABLE_HA_PROXY" not in names]
+    if off:
+        found.append(
+            f"ray_service_env, or the profile's env, sets {', '.join(off)} without RAY_SERVE_ENABLE_HA_PROXY: expected both or none,"
+            " for without it Ray Serve listens on the head only, and nobody is answered without a head"
+        )
     if TOKEN_ENV in names:
         found.append(
             f"ray_service_env, or the profile's env, sets {TOKEN_ENV}: expected the token in ray_service_hf_token, or in a Secret,"
@@ -139,7 +149,7 @@ def ray_service_problems(
     Args:
         values: name, namespace, profile, profiles (the known ones), profile_content (what the profile's file sets, None if
             nobody has looked), accept_unsupported, applications, num_replicas, ray_version, redis (address, username, password_secret),
-            redis_password_given, redis_ca, image, env (names of variables), model, model_source, tensor_parallel_size,
+            redis_password_given, redis_ca, image, env (names of variables), worker_drain_seconds, model, model_source, tensor_parallel_size,
             model_cache, compile_cache, hf_token, hf_token_secret, gguf_path, gguf_volume, gguf_url, gguf_sha256.
         redis_backend: None for a role on its own, whose C(redis) says whether there is fault tolerance.
         local: whether the cluster is one of this machine, whose images are built here.
@@ -164,6 +174,9 @@ def ray_service_problems(
         found += version_problems(values["ray_version"] or profile.get("ray_version", ""), fault_tolerant, switch)
     if not local:
         found += image_problems(values["image"] or profile.get("image", ""), profile.get("needs", ""))
+    if values["worker_drain_seconds"] < LEAST_WORKER_DRAIN:
+        expectation = f"at least {LEAST_WORKER_DRAIN}, for Serve's proxy takes 30 seconds to leave a worker"
+        found.append(problem("ray_service_worker_drain_seconds", values["worker_drain_seconds"], expectation))
     found += ray_model.model_problems(values)
     found += ray_model.token_problems(values, profile)
     found += ray_model.gguf_problems(values, local, read_start)

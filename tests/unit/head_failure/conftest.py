@@ -6,15 +6,26 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import Evidence, Plan
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.evidence import Evidence, Plan, Round
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import Beat, Sample
 
 
-def pod(uid, role="worker", ready=True, restarts=0, scheduled=True, started=True, terminating=False, waiting=None):
+def pod(
+    uid,
+    role="worker",
+    ready=True,
+    restarts=0,
+    scheduled=True,
+    started=True,
+    terminating=False,
+    waiting=None,
+    node="node-1",
+):
     """A Pod object of the API."""
     container = f"ray-{role}"
     running = (
@@ -29,9 +40,10 @@ def pod(uid, role="worker", ready=True, restarts=0, scheduled=True, started=True
         metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     return {
         "metadata": metadata,
-        "spec": {"nodeName": "node-1" if scheduled else None, "containers": [{"name": container, "image": "ray:1"}]},
+        "spec": {"nodeName": node if scheduled else None, "containers": [{"name": container, "image": "ray:1"}]},
         "status": {
             "phase": "Running" if started else "Pending",
+            "podIP": f"ip-{uid}",
             "conditions": [
                 {"type": "PodScheduled", "status": "True" if scheduled else "False"},
                 {"type": "Ready", "status": "True" if ready else "False"},
@@ -44,7 +56,14 @@ def pod(uid, role="worker", ready=True, restarts=0, scheduled=True, started=True
 def serve_answer(actors=("a1", "a2"), status="RUNNING", deployment="HEALTHY"):
     """The dashboard's answer with one application, one deployment and these actors."""
     replicas = [
-        {"replica_id": f"r{number}", "actor_id": actor, "state": "RUNNING", "pid": 10 + number, "node_id": f"n{number}"}
+        {
+            "replica_id": f"r{number}",
+            "actor_id": actor,
+            "state": "RUNNING",
+            "pid": 10 + number,
+            "node_id": f"n{number}",
+            "node_ip": f"ip-w{number}",
+        }
         for number, actor in enumerate(actors, 1)
     ]
     return {
@@ -52,19 +71,27 @@ def serve_answer(actors=("a1", "a2"), status="RUNNING", deployment="HEALTHY"):
     }
 
 
-def snapshot(head="h1", workers=("w1", "w2"), restarts=0, actors=("a1", "a2"), **values):
-    """A Snapshot of a service in its best state, but for what is given."""
+def snapshot(head="h1", workers=("w1", "w2"), restarts=0, actors=("a1", "a2"), more=(), **values):
+    """A Snapshot of a service in its best state, but for what is given. more: workers besides."""
     return state.Snapshot(
         **{
             "service_uid": "s1",
             "cluster_name": "svc-abcde",
             "cluster_uid": "c1",
             "heads": (state.parse_pod(pod(head, "head")),),
-            "workers": tuple(state.parse_pod(pod(uid, restarts=restarts)) for uid in workers),
+            "workers": (*(worker(uid, restarts=restarts) for uid in workers), *more),
             "serve": state.parse_serve(serve_answer(actors)),
             **values,
         }
     )
+
+
+def head(uid, **values):
+    return state.parse_pod(pod(uid, "head", **values))
+
+
+def worker(uid, **values):
+    return state.parse_pod(pod(uid, **values))
 
 
 def entry(name="short", **values):
@@ -110,33 +137,63 @@ def sample(number, due, **values):
 PLAN = Plan(
     name="svc",
     namespace="ns",
-    method="graceful",
+    failure="head_deleted",
+    failure_commands=None,
+    failure_seconds=0,
+    repeat=1,
     load=[entry()],
     baseline_seconds=2,
     stability_seconds=3,
     recovery_timeout=60,
     max_failed_requests=0,
+    max_slow_requests=None,
 )
 
 
-def evidence(faults=None, **values):
-    """Ten requests a second from 1000 to 1010, the head deleted at 1002, back at 1007. faults: number to sample values."""
-    samples = tuple(sample(number, 1000 + number / 10, **(faults or {}).get(number, {})) for number in range(101))
-    return Evidence(
+def a_round(**values):
+    """A head that was deleted at 1002 and back at 1007."""
+    return Round(
         **{
             "before": snapshot(),
             "after": snapshot(head="h2"),
-            "deleted": 1002.0,
+            "struck": 1002.0,
             "recovered": 1007.0,
+            "ended": 1010.0,
+            "done": ("pod svc-head-h1 deleted",),
+            "transitions": {"struck": 1002.0, "old_head_gone": 1004.0},
+            **values,
+        }
+    )
+
+
+OF_EVIDENCE = {field.name for field in fields(Evidence)} - {"before"}
+
+
+def evidence(faults=None, **values):
+    """Ten requests a second from 1000 to 1010, with one round. faults: number to sample values.
+
+    values: of Evidence, and of the round; C(struck=None) for a check without a failure.
+    """
+    samples = tuple(sample(number, 1000 + number / 10, **(faults or {}).get(number, {})) for number in range(101))
+    of_round = {name: value for name, value in values.items() if name not in OF_EVIDENCE}
+    rounds = () if values.get("struck", 0) is None else (a_round(**of_round),)
+    return Evidence(
+        **{
+            "before": values.get("before", snapshot()),
+            "rounds": rounds,
             "ended": 1010.0,
             "begun": 101,
             "unknown": 0,
             "silent": 0.2,
             "samples": samples,
-            "beats": tuple(Beat(1000.25 + number / 2, 0.02, 1.5, (number * 5,)) for number in range(20)),
-            **values,
+            "beats": tuple(beat(1000.25 + number / 2) for number in range(20)),
+            **{name: value for name, value in values.items() if name in OF_EVIDENCE},
         }
     )
+
+
+def beat(at, cpu=0.02, lag=1.5, begun=(), pressure=0.1):
+    return Beat(at, cpu, lag, begun, pressure)
 
 
 @pytest.fixture
@@ -146,8 +203,12 @@ def build():
         pod=pod,
         serve_answer=serve_answer,
         snapshot=snapshot,
+        head=head,
+        worker=worker,
         entry=entry,
         sample=sample,
+        a_round=a_round,
         evidence=evidence,
+        beat=beat,
         plan=PLAN,
     )

@@ -5,122 +5,22 @@
 from __future__ import annotations
 
 import json
-import queue
+import os
+import signal
 import threading
+import time
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import check
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator.lines import FIELDS, pack
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import FAILURES
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import judge
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import LoadError
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import Answer, ApiFailure
 
-SERVE_CONFIG = "applications: [{name: app, deployments: [{name: D, num_replicas: 2, max_replicas_per_node: 1}]}]"
-
-
-class FakeApi:
-    """A cluster in memory with one RayService. C(on_delete) tells what becomes of the head: a list of watch events."""
-
-    def __init__(self, build):
-        self.build = build
-        self.pods = {uid: build.pod(uid, "head" if uid == "h1" else "worker") for uid in ("h1", "w1", "w2")}
-        self.service = {"spec": {"ports": [{"name": "serve", "port": 8000}]}}
-        self.rayservice = {
-            "metadata": {"uid": "s1", "generation": 1, "resourceVersion": "1"},
-            "spec": {
-                "serveConfigV2": SERVE_CONFIG,
-                "rayClusterConfig": {"gcsFaultToleranceOptions": {"redisAddress": "r:6379"}},
-            },
-            "status": {
-                "observedGeneration": 1,
-                "numServeEndpoints": 2,
-                "conditions": [{"type": "Ready", "status": "True"}],
-                "activeServiceStatus": {
-                    "rayClusterName": "svc-abcde",
-                    "applicationStatuses": {
-                        "app": {"status": "RUNNING", "serveDeploymentStatuses": {"D": {"status": "HEALTHY"}}}
-                    },
-                },
-            },
-        }
-        self.serve = build.serve_answer()
-        self.on_delete = [("DELETED", "h1"), ("ADDED", "h2")]
-        self.deleted = []
-        self.events = queue.Queue()
-
-    def find(self, path):
-        name = path.rsplit("/", 1)[1]
-        if "/rayservices/" in path:
-            return self.rayservice
-        if "/rayclusters/" in path:
-            return {"metadata": {"uid": "c1"}}
-        if "/services/" in path:
-            return self.service if name == "svc-serve-svc" else None
-        return next((pod for pod in self.pods.values() if pod["metadata"]["name"] == name), None)
-
-    def get(self, path, **_query):
-        items = (
-            list(self.pods.values()) if path.endswith("/pods") else [self.rayservice] if "rayservices" in path else []
-        )
-        return {"metadata": {"resourceVersion": "1"}, "items": items}
-
-    def pods_of(self, _namespace, _ray_cluster):
-        return list(self.pods.values())
-
-    def once(self, _method, path, **_named):
-        return Answer(200, {}, "success" if path.endswith("gcs_healthz") else json.dumps(self.serve))
-
-    def lines(self, path, _query, _silence):
-        while path.endswith("/pods"):
-            yield self.events.get()
-        threading.Event().wait(5)
-        raise ApiFailure("quiet")
-
-    def delete(self, path, body=None):
-        assert path == "/api/v1/namespaces/ns/pods/svc-head-h1"
-        self.deleted.append(body)
-        for kind, uid in self.on_delete:
-            pod = self.build.pod(uid, "head")
-            if kind == "DELETED":
-                self.pods.pop(uid, None)
-            else:
-                self.pods[uid] = pod
-            self.events.put(json.dumps({"type": kind, "object": pod}))
-
-
-class FakeLoad:
-    """Samples of a service that answers in 20 ms, made up when they are read; C(failing) tells which requests fail."""
-
-    def __init__(self, load, clock, failing=lambda number: False, starts=True):
-        self.load, self.clock, self.failing, self.starts = load, clock, failing, starts
-        self.start_time = None
-        self.completed_until = None
-
-    def start(self):
-        if not self.starts:
-            raise LoadError("no such image")
-        self.start_time = self.clock()
-
-    @property
-    def log(self):
-        log, now = SampleLog(self.load, 1000.0), self.clock()
-        log.feed(json.dumps({"hello": 1, "start": self.start_time}))
-        begun = log.begun_until(now)
-        values = {"entry": 0, "late": 1, "lat": 20, "conn": 1, "age": 0, "err": "", "replica": "", "node": ""}
-        values |= {"first": None, "gap": None, "again": 0}
-        rows = [
-            {**values, "n": number, "due": number * 10.0, "status": 500 if self.failing(number) else 200}
-            for number in range(begun[0])
-        ]
-        rows = pack([tuple(row[name] for name in FIELDS) for row in rows])
-        log.feed(json.dumps({"at": now, "cpu": 0.1, "lag": 1.0, "begun": begun, "rows": rows}))
-        return log
-
-    def complete(self, moment, _patience):
-        self.completed_until = moment
+from .fake_service import FakeApi, FakeLoad
 
 
 @pytest.fixture
@@ -141,22 +41,35 @@ def plan(build):
 
 
 def ready_of(cluster):
-    return check.preconditions(cluster, "", "svc-serve-svc")
+    return check.preconditions(cluster, "", "svc-serve-svc", FAILURES["head_deleted"])
 
 
 def run(plan, cluster, **load_values):
     clock = check.wall_clock()
     load = FakeLoad(plan.load, clock, **load_values)
-    return check.Run(plan, cluster, ready_of(cluster), load, clock).execute(), load
+    ready = check.preconditions(cluster, "", "svc-serve-svc", plan.promise)
+    return check.Run(plan, cluster, ready, load, clock).execute(), load
 
 
 def test_preconditions(cluster):
     ready = ready_of(cluster)
     assert ready.target == "http://svc-serve-svc.ns.svc:8000"
-    assert ready.head.uid == "h1"
+    assert ready.aim.head.uid == "h1"
     assert ready.fault_tolerance is True
     assert ready.worker["metadata"]["uid"] == "w1"
-    assert check.preconditions(cluster, "https://x/y", "svc-serve-svc").target == "https://x/y"
+    assert check.preconditions(cluster, "https://x/y", "", FAILURES["head_deleted"]).target == "https://x/y"
+
+
+def test_versions(fake, cluster):
+    fake.once = lambda _method, path, **_named: Answer(
+        200, {}, '{"ray_version": "2.60.0"}' if path.endswith("api/version") else json.dumps(fake.serve)
+    )
+    assert ready_of(cluster).versions == {
+        **{"ray": "2.60.0", "operator": "operator:v1", "kubernetes": "v1.35.0", "nodes": None}
+    }
+    capacity, info = {"cpu": "4", "memory": "8Gi", "pods": "110"}, {"architecture": "arm64"}
+    fake.nodes = [{"metadata": {"name": "n1"}, "status": {"capacity": capacity, "nodeInfo": info}}]
+    assert ready_of(cluster).versions["nodes"] == [{"name": "n1", "cpu": "4", "memory": "8Gi", "arch": "arm64"}]
 
 
 def spoil_status(fake, **values):
@@ -166,12 +79,12 @@ def spoil_status(fake, **values):
 REFUSALS = {
     "there is no RayService ns/svc": lambda fake: setattr(fake, "rayservice", None),
     "is not ready: ": lambda fake: spoil_status(fake, numServeEndpoints=1),
-    "exactly one head pod, found 0": lambda fake: fake.pods.pop("h1"),
-    "the head pod svc-head-h1 is not Ready": lambda fake: fake.pods.update(
+    "exactly one head pod, found 0": lambda fake: fake.pods_now.pop("h1"),
+    "the head pod svc-head-h1 is not Ready": lambda fake: fake.pods_now.update(
         h1=fake.build.pod("h1", "head", ready=False)
     ),
-    "there is no worker pod": lambda fake: [fake.pods.pop(uid) for uid in ("w1", "w2")],
-    "worker svc-worker-w1 is not Ready": lambda fake: fake.pods.update(w1=fake.build.pod("w1", ready=False)),
+    "there is no worker pod": lambda fake: [fake.pods_now.pop(uid) for uid in ("w1", "w2")],
+    "worker svc-worker-w1 is not Ready": lambda fake: fake.pods_now.update(w1=fake.build.pod("w1", ready=False)),
     "dashboard does not answer": lambda fake: setattr(fake, "once", lambda *_, **__: Answer(200, {}, "<html>")),
     "Serve is not well: app DEPLOYING": lambda fake: setattr(
         fake, "serve", fake.build.serve_answer(status="DEPLOYING")
@@ -186,12 +99,12 @@ def test_refusals(fake, cluster, words, spoil):
     with pytest.raises(check.Refusal) as caught:
         ready_of(cluster)
     assert words in str(caught.value)
-    assert fake.deleted == []
+    assert fake.changes == []
 
 
 def test_no_such_target(cluster):
     with pytest.raises(check.Refusal, match="there is no Service other"):
-        check.preconditions(cluster, "", "other")
+        check.preconditions(cluster, "", "other", FAILURES["head_deleted"])
 
 
 def test_without_fault_tolerance_it_goes_on(fake, cluster):
@@ -199,35 +112,147 @@ def test_without_fault_tolerance_it_goes_on(fake, cluster):
     assert ready_of(cluster).fault_tolerance is False
 
 
-@pytest.mark.parametrize(("method", "grace"), [("graceful", {}), ("forced", {"gracePeriodSeconds": 0})])
-def test_a_head_that_comes_back(fake, cluster, plan, method, grace):
-    evidence, load = run(replace(plan, method=method), cluster)
-    assert fake.deleted == [{"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": "h1"}, **grace}]
+def test_a_service_that_was_put_right_is_waited_for(fake, cluster):
+    fake.rayservice["status"]["numServeEndpoints"] = 1
+    threading.Timer(0.5, lambda: spoil_status(fake, numServeEndpoints=2)).start()
+    assert check.preconditions(cluster, "", "svc-serve-svc", FAILURES["head_deleted"], patience=10).aim.head.uid == "h1"
+
+
+def test_every_worker_on_the_node_of_the_head(cluster):
+    with pytest.raises(check.Refusal, match="every worker is on the node of the head, node-1"):
+        check.preconditions(cluster, "", "svc-serve-svc", FAILURES["worker_node_lost"])
+
+
+HEAD, WORKER = ("/api/v1/namespaces/ns/pods/svc-head-h1", "h1"), ("/api/v1/namespaces/ns/pods/svc-worker-w1", "w1")
+
+
+def deletion(path, uid, **grace):
+    return ("DELETE", path, {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}, **grace})
+
+
+# What is done, and the transitions that this leads to.
+NEW_HEAD = ["old_head_gone", "new_head_created", "new_head_scheduled", "new_head_started", "gcs_back", "head_ready"]
+BACK = ["serve_controller_back", "applications_running"]
+WAYS = {
+    "head_deleted": ([deletion(*HEAD)], [*NEW_HEAD, *BACK]),
+    "head_forced": ([deletion(*HEAD, gracePeriodSeconds=0)], [*NEW_HEAD, *BACK]),
+    "gcs_killed": (
+        [("EXEC", "svc-head-h1", ["SIGKILL", "gcs_server"])],
+        ["head_restarted", "gcs_back", "head_ready", *BACK],
+    ),
+    "gcs_terminated": (
+        [("EXEC", "svc-head-h1", ["SIGTERM", "gcs_server"])],
+        ["head_restarted", "gcs_back", "head_ready", *BACK],
+    ),
+    "worker_deleted": ([deletion(*WORKER)], ["workers_ready"]),
+    "head_and_worker_deleted": ([deletion(*HEAD), deletion(*WORKER)], [*NEW_HEAD, "workers_ready", *BACK]),
+}
+
+
+@pytest.mark.parametrize(("failure", "changes", "transitions"), [(key, *way) for key, way in WAYS.items()], ids=WAYS)
+def test_a_service_that_comes_back(fake, cluster, plan, failure, changes, transitions):
+    plan = replace(plan, failure=failure)
+    evidence, load = run(plan, cluster)
+    assert fake.changes == changes
     assert judge(plan, evidence).reasons == []
-    assert evidence.after.heads[0].uid == "h2"
-    assert evidence.recovered + plan.stability_seconds <= evidence.ended < evidence.recovered + 5
-    assert load.completed_until == evidence.ended
+    (one,) = evidence.rounds
+    assert set(one.transitions) == {"struck", *transitions}
+    assert one.recovered + plan.stability_seconds <= one.ended < one.recovered + 5
+    assert load.completed_until == evidence.ended == one.ended
     assert len(evidence.samples_of("baseline")) >= 25
     assert (evidence.unknown, evidence.silent) == (0, 0.0)
 
 
 def test_a_head_that_stays_away(fake, cluster, plan):
-    fake.on_delete = [("DELETED", "h1")]
-    evidence, _load = run(replace(plan, recovery_timeout=1), cluster)
-    assert evidence.recovered is None
+    fake.heads_left = 0
+    evidence, _load = run(replace(plan, recovery_timeout=1, repeat=3), cluster)
+    assert [one.recovered for one in evidence.rounds] == [None]
     reasons = judge(plan, evidence).reasons
-    assert any("no new head pod was created" in reason for reason in reasons)
-    assert any("there are 0 new heads" in reason for reason in reasons)
+    assert any("not recovered within" in reason and "no head pod" in reason for reason in reasons)
+    assert any("there are 0 heads" in reason for reason in reasons)
 
 
-def test_requests_that_fail_from_the_start_spare_the_head(fake, cluster, plan):
+def test_three_failures_under_one_load(fake, cluster, plan):
+    plan = replace(plan, repeat=3)
+    evidence, _load = run(plan, cluster)
+    assert [path.rpartition("-")[2] for _method, path, _body in fake.changes] == ["h1", "h2", "h3"]
+    assert [one.after.heads[0].uid for one in evidence.rounds] == ["h2", "h3", "h4"]
+    assert judge(plan, evidence).reasons == []
+    for one, following in pairwise(evidence.rounds):
+        assert following.before is one.after
+        assert following.struck >= one.recovered + plan.stability_seconds
+
+
+def test_the_third_of_them_is_one_too_many(fake, cluster, plan):
+    fake.heads_left = 2
+    plan = replace(plan, repeat=4, recovery_timeout=1)
+    evidence, _load = run(plan, cluster)
+    assert [one.recovered is None for one in evidence.rounds] == [False, False, True]
+    reasons = judge(plan, evidence).reasons
+    assert all(reason.startswith("round 3: ") for reason in reasons)
+
+
+def test_a_failure_that_lasts_is_undone_in_time(fake, cluster, plan):
+    plan = replace(plan, failure="operator_down", failure_seconds=1)
+    evidence, _load = run(plan, cluster)
+    (one,) = evidence.rounds
+    path = "/apis/apps/v1/namespaces/kuberay/deployments/operator"
+    assert [(method, where) for method, where, _body in fake.changes] == [
+        *(("PATCH", path), ("DELETE", HEAD[0]), ("PATCH", path))
+    ]
+    assert [body["spec"] for method, _path, body in fake.changes if method == "PATCH"] == [
+        {"replicas": 0},
+        {"replicas": 1},
+    ]
+    assert one.undone >= one.struck + 1
+    assert one.recovered >= one.undone
+    assert judge(plan, evidence).reasons == []
+
+
+def refuse(*_arguments, **_named):
+    raise ApiFailure("forbidden", 403)
+
+
+def test_a_failure_that_cannot_be_caused_is_undone(fake, cluster, plan):
+    fake.delete = refuse
+    with pytest.raises(ApiFailure, match="forbidden"):
+        run(replace(plan, failure="operator_down", failure_seconds=1), cluster)
+    assert [body["spec"] for _method, _path, body in fake.changes] == [{"replicas": 0}, {"replicas": 1}]
+
+
+def test_a_failure_is_undone_when_the_check_is_interrupted(fake, cluster, plan):
+    def interrupt():
+        while len(fake.changes) < 2:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        run(replace(plan, failure="operator_down", failure_seconds=60), cluster)
+    assert [body["spec"] for method, _path, body in fake.changes if method == "PATCH"] == [
+        {"replicas": 0},
+        {"replicas": 1},
+    ]
+
+
+def test_what_a_killed_check_has_left_is_put_right_or_refused(fake, cluster, plan):
+    assert check.put_right(cluster, plan) is False
+    fake.deployment["metadata"]["annotations"] = {"rayops.io/head-failure-check": "ns/svc 2"}
+    assert check.put_right(cluster, plan) is True
+    assert fake.changes[0][2]["spec"] == {"replicas": 2}
+    fake.rayservice["metadata"]["annotations"] = {"rayops.io/head-failure-check": "head_node_lost node-7"}
+    with pytest.raises(check.Refusal, match="a killed check has left the failure head_node_lost of node node-7"):
+        check.put_right(cluster, plan)
+
+
+def test_requests_that_fail_from_the_start_spare_the_service(fake, cluster, plan):
     evidence, _load = run(plan, cluster, failing=lambda number: number == 7)
-    assert fake.deleted == []
-    assert evidence.deleted is None
-    assert "the head was left alone" in judge(plan, evidence).reasons[0]
+    assert fake.changes == []
+    assert evidence.rounds == ()
+    assert "no failure was caused" in judge(plan, evidence).reasons[0]
 
 
-def test_a_load_that_does_not_start_spares_the_head(fake, cluster, plan):
+def test_a_load_that_does_not_start_spares_the_service(fake, cluster, plan):
     with pytest.raises(LoadError, match="no such image"):
         run(plan, cluster, starts=False)
-    assert fake.deleted == []
+    assert fake.changes == []

@@ -12,21 +12,21 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import comparison, document
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import judge
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import Timeline
 from ansible_collections.rayops.serve_ha.plugins.modules import ray_head_failure_report
 
 
 def document_of(plan, evidence):
-    timeline = Timeline(evidence.before)
-    timeline.deletion_requested(1002.0)
-    return document.build(plan, evidence, judge(plan, evidence), timeline, SampleLog(plan.load, 10.0), "http://x", True)
+    log = SampleLog(plan.load, 10.0)
+    return document.build(plan, evidence, judge(plan, evidence), log, "http://x", True) | {"versions": None}
 
 
 @pytest.fixture
 def pair(build):
     """A check that passed, and one of another load, with forced deletion, in which a request failed."""
     first = document_of(build.plan, build.evidence())
-    plan = replace(build.plan, method="forced", load=[build.entry(connection="kept"), build.entry("chats", users=1)])
+    plan = replace(
+        build.plan, failure="head_forced", load=[build.entry(connection="kept"), build.entry("chats", users=1)]
+    )
     faults = {30: {"status": 500}, 40: {"latency": 800.0}}
     return [first, document_of(plan, build.evidence(faults=faults, recovered=None))]
 
@@ -37,15 +37,15 @@ def rows_of(documents, title):
 
 def test_verdicts(pair):
     first, second = rows_of(pair, "Reports")
-    assert first[:8] == ["A", "ns/svc", "1970-01-01T00:16:40.000+00:00", "passed", "101", "0", "0", "5.0"]
+    assert first[:8] == ["A", "ns/svc", "1970-01-01 00:16:40 UTC", "passed", "101", "0", "0", "5.0"]
     assert second[3:8] == ["failed", "101", "1", "1", "never"]
     assert "1 of 101 requests failed" in second[8]
-    assert ["No request fails", "passed", "failed"] in rows_of(pair, "Criteria")
+    assert ["No request fails", "kept", "broken"] in rows_of(pair, "Criteria")
 
 
 def test_only_what_differs_of_the_configuration(pair):
     rows = rows_of(pair, "Configuration")
-    assert rows[:2] == [["plan.method", "graceful", "forced"], ["plan.load.short.connection", "new", "kept"]]
+    assert rows[:2] == [["plan.failure", "head_deleted", "head_forced"], ["plan.load.short.connection", "new", "kept"]]
     assert ["plan.load.chats.users", "–", "1"] in rows
     assert all(row[0].startswith("plan.load.chats.") for row in rows[2:])
     assert rows_of([pair[0], pair[0]], "Configuration") == []

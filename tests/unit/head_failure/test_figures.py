@@ -9,7 +9,6 @@ import random
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import figures
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import Beat
 
 
 @pytest.mark.parametrize(
@@ -101,6 +100,21 @@ def test_histograms_of_what_was_answered(build):
     assert set(got["chats"]) == {"latency_ms", "first_token_ms", "gap_ms"}
 
 
-def test_generator():
-    got = figures.generator([Beat(1.0, 0.2, 3.0, ()), Beat(1.5, 0.4, 1.0, ())])
-    assert (got["cpu"]["max"], got["lag_ms"]["p50"]) == (0.4, 1.0)
+def test_generator(build):
+    got = figures.generator([build.beat(1.0, 0.2, 3.0, pressure=None), build.beat(1.5, 0.4, 1.0, pressure=0.3)])
+    assert (got["cpu"]["max"], got["lag_ms"]["p50"], got["cpu_pressure"]["max"]) == (0.4, 1.0, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("due", "latency", "pressure"),
+    [
+        (10.1, 100.0, 0.2),  # within one half second
+        (10.4, 300.0, 0.9),  # in two, and the worse one counts
+        (9.0, 100.0, None),  # before anything was told
+        (11.1, 100.0, None),  # nobody counted
+        (10.9, 500.0, 0.9),
+    ],
+)
+def test_pressure_while_a_request_was_under_way(build, due, latency, pressure):
+    beats = [build.beat(10.5, pressure=0.2), build.beat(11.0, pressure=0.9), build.beat(11.5, pressure=None)]
+    assert figures.pressure(build.sample(0, due, latency=latency), beats) == pressure

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import baseline_problem, judge
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import Beat
 
 FAILED = {"status": 0, "error": "timed out"}
 
@@ -22,13 +21,13 @@ def test_all_well_passes(build):
 
 # What is wrong, as changes to the evidence, and the one reason that must be given for it.
 CASES = {
-    "a request fails after the deletion": (
+    "a request fails after the failure": (
         lambda b: {"faults": {30: FAILED}},
-        "1 of 101 requests failed, 0 allowed; the first was due +1.0 s and the last +1.0 s after the deletion (1 × timed out)",
+        "1 of 101 requests failed, 0 allowed; the first was due +1.0 s after the failure, the last +1.0 s after the failure (1 × timed out)",
     ),
-    "a request fails before the deletion": (lambda b: {"faults": {5: FAILED}}, "the first was due -1.5 s"),
+    "a request fails before the failure": (lambda b: {"faults": {5: FAILED}}, "the first was due -1.5 s"),
     "a status that is no success": (lambda b: {"faults": {30: {"status": 503}}}, "(1 × HTTP status 503)"),
-    "a stream that was under way at the deletion breaks": (
+    "a stream that was under way at the failure breaks": (
         lambda b: {"faults": {19: {"latency": 400.0, "error": "stream ended without [DONE]"}}},
         "the first was due -0.1 s",
     ),
@@ -42,9 +41,29 @@ CASES = {
         lambda b: {"after": b.snapshot(head="h1")},
         "the old head svc-head-h1 is still there",
     ),
+    "two heads at the end": (
+        lambda b: {"after": b.snapshot(heads=b.snapshot("h1").heads + b.snapshot("h2").heads)},
+        "there are 2 heads at the end instead of one: svc-head-h1, svc-head-h2",
+    ),
+    "the new head restarted": (
+        lambda b: {"after": b.snapshot(heads=(b.head("h2", restarts=2),))},
+        "container ray-head of the head svc-head-h2 restarted 2 times",
+    ),
+    "the new head is not Ready": (
+        lambda b: {"after": b.snapshot(heads=(b.head("h2", ready=False),))},
+        "the head svc-head-h2 is not Ready at the end",
+    ),
+    "fewer replicas run": (
+        lambda b: {"after": b.snapshot(head="h2", actors=("a1",))},
+        "at the end 1 replicas run, 2 did before",
+    ),
+    "fewer failures than were asked for": (
+        lambda b: {"obstacle": "there is no worker pod"},
+        "only 1 of 1 failures could be caused: there is no worker pod",
+    ),
     "no head at the end": (
         lambda b: {"after": b.snapshot(heads=())},
-        "there are 0 new heads at the end instead of one",
+        "there are 0 heads at the end instead of one: none",
     ),
     "another RayCluster": (
         lambda b: {"after": b.snapshot(head="h2", cluster_name="svc-fghij", cluster_uid="c2")},
@@ -87,10 +106,10 @@ CASES = {
         lambda b: {"after": b.snapshot(head="h2", service_problems=("application app is UNHEALTHY",))},
         "at the end the RayService is not ready: application app is UNHEALTHY",
     ),
-    "no sample at all": (lambda b: {"samples": ()}, "no request of short before the deletion"),
-    "no sample after the deletion": (
+    "no sample at all": (lambda b: {"samples": ()}, "no request of short before the failure"),
+    "no sample after the failure": (
         lambda b: {"samples": tuple(b.sample(n, 1000 + n / 10) for n in range(20))},
-        "no request of short after the deletion",
+        "no request of short after the failure",
     ),
     "samples lost": (lambda b: {"unknown": 3}, "the outcome of 3 of 101 requests is unknown"),
     "a silent generator": (lambda b: {"silent": 4.0}, "the load generator told nothing of the last 4.0 s"),
@@ -103,14 +122,14 @@ CASES = {
         "the machine of the load generator was the bottleneck: it was kept waiting for a processor, and its requests started 750 ms",
     ),
     "a generator that does not keep up": (
-        lambda b: {"beats": tuple(Beat(1000.0 + n / 2, 0.97 if n in (7, 8, 9) else 0.5, 1.0, ()) for n in range(20))},
+        lambda b: {"beats": tuple(b.beat(1000.0 + n / 2, cpu=0.97 if n in (7, 8, 9) else 0.5) for n in range(20))},
         "the load generator was the bottleneck: it used up a processor in 15% of the time",
     ),
-    "the head was left alone": (
-        lambda b: {"deleted": None, "recovered": None, "faults": {5: FAILED}},
-        "1 of 101 requests failed while nothing was wrong (1 × timed out); the head was left alone",
+    "the service was left alone": (
+        lambda b: {"struck": None, "faults": {5: FAILED}},
+        "1 of 101 requests failed while nothing was wrong (1 × timed out); no failure was caused",
     ),
-    "nothing was deleted": (lambda b: {"deleted": None, "recovered": None}, "the head was not deleted"),
+    "nothing was done": (lambda b: {"struck": None}, "no failure was caused"),
 }
 
 
@@ -126,7 +145,7 @@ WELL = {
     "one more replica": lambda b: {"after": b.snapshot(head="h2", actors=("a1", "a2", "a3"))},
     "late just below the limit": lambda b: {"faults": {n: {"late": 499.0} for n in range(101)}},
     "a busy generator, for a moment": lambda b: {
-        "beats": tuple(Beat(1000.0 + n / 2, 0.97 if n in (7, 8) else 0.5, 1.0, ()) for n in range(20))
+        "beats": tuple(b.beat(1000.0 + n / 2, cpu=0.97 if n in (7, 8) else 0.5) for n in range(20))
     },
     "a slow request": lambda b: {"faults": {30: {"latency": 900.0}}},
     "one late start among many": lambda b: {"faults": {50: {"late": 900.0}}},
@@ -156,21 +175,136 @@ def test_what_was_not_to_be_judged_is_skipped(build):
     def outcomes(**changes):
         return [criterion.outcome for criterion in judge(build.plan, build.evidence(**changes)).criteria]
 
-    assert outcomes(deleted=None, recovered=None) == ["failed", *["skipped"] * 5, "passed"]
+    assert outcomes(struck=None) == ["failed", *["skipped"] * 5, "passed"]
     assert outcomes(after=None) == ["passed", "passed", "failed", *["skipped"] * 3, "passed"]
 
 
 def test_each_kind_of_request_has_to_be_seen(build):
     plan = replace(build.plan, load=[build.entry(), build.entry("chats", users=2)])
     assert judge(plan, build.evidence()).reasons == [
-        "the measurement is not trustworthy: no request of chats before the deletion",
-        "the measurement is not trustworthy: no request of chats after the deletion",
+        "the measurement is not trustworthy: no request of chats before the failure",
+        "the measurement is not trustworthy: no request of chats after the failure",
     ]
 
 
 def test_baseline(build):
     assert baseline_problem(build.plan, []) == (
-        "no request of short ended in the 2 s of the baseline; the head was left alone"
+        "no request of short ended in the 2 s of the baseline; no failure was caused"
     )
     assert baseline_problem(build.plan, [build.sample(0, 1.0)]) == ""
     assert "1 of 1" in baseline_problem(build.plan, [build.sample(0, 1.0, status=500)])
+
+
+# A failure, what is to be seen after it (and before it, if it is not as ever), and the one reason that there is, "" for none.
+LOST = {"taken": frozenset({"w1"})}
+PROMISES = {
+    "restarted once": ("gcs_killed", lambda b: {"after": b.snapshot(heads=(b.head("h1", restarts=1),))}, ""),
+    "restarted after earlier ones": (
+        "gcs_killed",
+        lambda b: {
+            "before": b.snapshot(heads=(b.head("h1", restarts=4),)),
+            "after": b.snapshot(heads=(b.head("h1", restarts=5),)),
+        },
+        "",
+    ),
+    "the autoscaler beside it restarted too": (
+        "gcs_killed",
+        lambda b: {"after": b.snapshot(heads=(replace(b.head("h1"), restarts={"ray-head": 1, "autoscaler": 2}),))},
+        "",
+    ),
+    "restarted twice": (
+        "head_out_of_memory",
+        lambda b: {"after": b.snapshot(heads=(b.head("h1", restarts=2),))},
+        "container ray-head of the head svc-head-h1 restarted 2 times, expected once",
+    ),
+    "not restarted": (
+        "gcs_terminated",
+        lambda b: {"after": b.snapshot()},
+        "container ray-head of the head svc-head-h1 restarted 0 times, expected once",
+    ),
+    "replaced instead of restarted": ("gcs_killed", lambda b: {}, "the head svc-head-h1 was replaced, by svc-head-h2"),
+    "kept": ("worker_deleted", lambda b: {"after": b.snapshot()}, ""),
+    "not kept": ("worker_deleted", lambda b: {}, "the head svc-head-h1 was replaced, by svc-head-h2"),
+    "restarted instead of kept": (
+        "worker_deleted",
+        lambda b: {"after": b.snapshot(heads=(b.head("h1", restarts=1),))},
+        "container ray-head of the head svc-head-h1 restarted 1 times",
+    ),
+    "any: kept": ("redis_lost", lambda b: {"after": b.snapshot()}, ""),
+    "any: restarted": ("redis_lost", lambda b: {"after": b.snapshot(heads=(b.head("h1", restarts=3),))}, ""),
+    "any: replaced": ("redis_lost", lambda b: {}, ""),
+    "a worker that the failure takes": (
+        "head_and_worker_deleted",
+        lambda b: {**LOST, "after": b.snapshot("h2", workers=("w2", "w3"), actors=("a9", "a2"))},
+        "",
+    ),
+    "another worker than the failure takes": (
+        "head_and_worker_deleted",
+        lambda b: {**LOST, "after": b.snapshot("h2", workers=("w1", "w3"))},
+        "worker svc-worker-w2 is gone",
+    ),
+    "a worker that was on its way out": (
+        "head_deleted",
+        lambda b: {
+            "before": b.snapshot(workers=("w1",), more=(b.worker("w2", terminating=True),)),
+            "after": b.snapshot("h2", workers=("w1",), actors=("a1", "a9")),
+        },
+        "",
+    ),
+    "no worker in its place": (
+        "head_and_worker_deleted",
+        lambda b: {**LOST, "after": b.snapshot("h2", workers=("w2",))},
+        "1 workers are Ready at the end, 2 were before",
+    ),
+    "a replica on a worker that was not taken": (
+        "head_and_worker_deleted",
+        lambda b: {**LOST, "after": b.snapshot("h2", workers=("w2", "w3"), actors=("a8", "a9"))},
+        "1 of 2 replicas are not the same any more (D#r2)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("failure", "changes", "reason"), PROMISES.values(), ids=PROMISES)
+def test_what_each_failure_may_do(build, failure, changes, reason):
+    verdict = judge(replace(build.plan, failure=failure), build.evidence(**changes(build)))
+    assert verdict.reasons == ([reason] if reason else [])
+
+
+def test_reasons_name_their_round(build):
+    rounds = (
+        build.a_round(),
+        build.a_round(before=build.snapshot("h2"), after=build.snapshot("h3"), struck=1005.0, recovered=1006.0),
+        build.a_round(before=build.snapshot("h3"), after=build.snapshot("h3"), struck=1007.0, recovered=None),
+    )
+    verdict = judge(replace(build.plan, repeat=5), build.evidence(rounds=rounds, faults={30: FAILED, 60: FAILED}))
+    assert verdict.reasons == [
+        "2 of 101 requests failed, 0 allowed; the first was due +1.0 s after the failure of round 1, "
+        "the last +1.0 s after the failure of round 2 (2 × timed out)",
+        "round 3: not recovered within 60 s (nothing was seen)",
+        "round 3: the old head svc-head-h3 is still there",
+    ]
+
+
+def test_time_to_recover_counts_from_the_undoing(build):
+    evidence = build.evidence(recovered=1062.5, undone=1004.0)
+    assert judge(replace(build.plan, failure="operator_down"), evidence).reasons == []
+
+
+@pytest.mark.parametrize(
+    ("most", "reasons"),
+    [
+        (None, []),
+        (1, []),
+        (
+            0,
+            [
+                "1 of 101 requests were slow, 0 allowed; the first was due +1.0 s after the failure, "
+                "the last +1.0 s after the failure; the slowest took 630 ms more than it may"
+            ],
+        ),
+    ],
+)
+def test_slow_requests(build, most, reasons):
+    verdict = judge(replace(build.plan, max_slow_requests=most), build.evidence(faults={30: {"latency": 900.0}}))
+    assert verdict.reasons == reasons
+    assert [criterion.name for criterion in verdict.criteria][1] == ("recovery" if most is None else "slow")

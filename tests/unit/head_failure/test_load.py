@@ -63,7 +63,13 @@ def spoken(seconds, rate):
     writer.put({"hello": 1, "start": start})
     for half in range(2 * seconds):
         rows = [row(number) for number in range(half * rate // 2, (half + 1) * rate // 2)]
-        beat = {"at": start + (half + 1) / 2, "cpu": 0.41, "lag": 1.31, "begun": [(half + 1) * rate // 2]}
+        beat = {
+            "at": start + (half + 1) / 2,
+            "cpu": 0.41,
+            "lag": 1.31,
+            "pressure": 0.12,
+            "begun": [(half + 1) * rate // 2],
+        }
         writer.put(beat, rows)
     writer.close()
     return lines

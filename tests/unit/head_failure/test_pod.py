@@ -59,6 +59,15 @@ def test_it_can_be_where_the_workers_image_is():
     assert manifest(worker={})["spec"]["tolerations"] == []
 
 
+def test_it_is_not_where_a_node_will_be_lost():
+    assert "nodeAffinity" not in manifest()["spec"]["affinity"]
+    got = load_pod("svc", "ns", "ray:1", ["-c", "pass"], 20.0, 250.5, WORKER, "svc-abcde", "node-7")
+    term = {"matchFields": [{"key": "metadata.name", "operator": "NotIn", "values": ["node-7"]}]}
+    assert got["spec"]["affinity"]["nodeAffinity"] == {
+        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}
+    }
+
+
 def test_the_kubelet_must_not_read_the_program_as_variables():
     command = manifest(["-c", "print('$(HOME)')", "$(x)"])["spec"]["containers"][0]["command"]
     assert command[-2:] == ["print('$$(HOME)')", "$$(x)"]

@@ -30,7 +30,7 @@ def row(number, entry=0, **values):
 
 
 def line(at, rows=(), begun=(0, 0)):
-    value = {"at": at, "cpu": 0.1, "lag": 2.0, "begun": begun}
+    value = {"at": at, "cpu": 0.1, "lag": 2.0, "pressure": 0.25, "begun": begun}
     return json.dumps({**value, "rows": pack(rows)} if rows else value)
 
 
@@ -65,7 +65,7 @@ def test_lines_are_counted_once_in_whatever_order_they_come(log):
         ("short", 1, 100.1),
     ]
     assert log.counts() == (2, 0)
-    assert [(beat.at, beat.cpu, beat.lag) for beat in log.beats()] == [(100.5, 0.1, 2.0)]
+    assert [(beat.at, beat.cpu, beat.lag, beat.pressure) for beat in log.beats()] == [(100.5, 0.1, 2.0, 0.25)]
 
 
 def test_failed_ones_are_counted(log):

@@ -21,6 +21,15 @@ def test_parse_pod_that_has_just_been_created():
     assert not (got.ready or got.scheduled or got.started or got.terminating)
 
 
+def test_restarts_are_those_of_the_container_with_ray(build):
+    pod = build.pod("h1", "head", restarts=2)
+    pod["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"reason": "OOMKilled"}}
+    pod["status"]["containerStatuses"].insert(0, {"name": "autoscaler", "restartCount": 7, "lastState": {}})
+    got = state.parse_pod(pod)
+    assert (got.container, got.restarted, got.ip) == ("ray-head", 2, "ip-h1")
+    assert got.last_ends == {"ray-head": "OOMKilled"}
+
+
 def test_named_dashboard_port(build):
     pod = build.pod("h1", "head")
     pod["spec"]["containers"][0]["ports"] = [

@@ -6,17 +6,24 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import FAILURES
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import Timeline
 
 
 @pytest.fixture
-def timeline(build):
-    line = Timeline(build.snapshot())
-    for uid in ("w1", "w2"):
-        line.pod("ADDED", build.pod(uid), 90)
-    line.pod("ADDED", build.pod("h1", "head"), 90)
-    line.deletion_requested(100)
-    return line
+def line(build):
+    """Makes a time line of a service in its best state that meets a failure at 100."""
+
+    def make(failure="head_deleted", taken=(), lasts=False):
+        timeline = Timeline(build.snapshot(), FAILURES[failure], lasts)
+        for uid in ("w1", "w2"):
+            timeline.pod("ADDED", build.pod(uid), 90)
+        timeline.pod("ADDED", build.pod("h1", "head"), 90)
+        timeline.strike(build.snapshot(), frozenset(taken), 100)
+        timeline.begun(100)
+        return timeline
+
+    return make
 
 
 def bring_back(build, timeline, uid="h2", at=110):
@@ -26,12 +33,17 @@ def bring_back(build, timeline, uid="h2", at=110):
     timeline.pod("MODIFIED", build.pod(uid, "head"), at + 5)
 
 
-def answer(build, timeline, at, uid="h2", **values):
-    head = state.parse_pod(build.pod(uid, "head"))
-    timeline.dashboard(head, True, state.parse_serve(build.serve_answer(**values)), at)
+def answer(build, timeline, at, uid="h2", asked=None, **values):
+    serve = state.parse_serve(build.serve_answer(**values))
+    timeline.dashboard(build.head(uid), True, serve, at - 0.1 if asked is None else asked, at)
 
 
-def test_graceful(build, timeline):
+def texts(timeline):
+    return [text for _at, text in timeline.notes]
+
+
+def test_deleted_with_a_grace_period(build, line):
+    timeline = line()
     timeline.pod("MODIFIED", build.pod("h1", "head", terminating=True), 100.1)
     timeline.pod("DELETED", build.pod("h1", "head", terminating=True), 103)
     bring_back(build, timeline)
@@ -39,21 +51,22 @@ def test_graceful(build, timeline):
     assert timeline.recovered is None
     answer(build, timeline, 117)
     assert timeline.transitions == {
-        "deletion_requested": 100,
+        "struck": 100,
         "old_head_gone": 103,
         "new_head_created": 110,
         "new_head_scheduled": 111,
         "new_head_started": 112,
-        "new_head_ready": 115,
+        "head_ready": 115,
         "gcs_back": 116,
         "serve_controller_back": 116,
         "applications_running": 117,
     }
     assert timeline.recovered == 117
-    assert [text for _at, text in timeline.notes][-1] == "Serve: app RUNNING; 2 of 2 replicas running"
+    assert texts(timeline)[-1] == "Serve: app RUNNING; 2 of 2 replicas running"
 
 
-def test_forced_new_head_before_the_old_one_is_gone(build, timeline):
+def test_a_new_head_before_the_old_one_is_gone(build, line):
+    timeline = line("head_forced")
     bring_back(build, timeline)
     answer(build, timeline, 117)
     assert timeline.recovered is None
@@ -61,7 +74,114 @@ def test_forced_new_head_before_the_old_one_is_gone(build, timeline):
     assert timeline.recovered == 130
 
 
-def test_running_counts_only_once_the_new_head_is_ready(build, timeline):
+def test_restarted_in_place(build, line):
+    timeline = line("gcs_killed")
+    answer(build, timeline, 101, uid="h1")  # the dashboard of before is still there
+    assert (timeline.head, timeline.recovered) == (None, None)
+    timeline.pod("MODIFIED", build.pod("h1", "head", ready=False, restarts=1), 105)
+    timeline.pod("MODIFIED", build.pod("h1", "head", restarts=1), 112)
+    answer(build, timeline, 113, uid="h1", asked=104)  # asked of the one before
+    assert timeline.recovered is None
+    answer(build, timeline, 114, uid="h1")
+    assert timeline.recovered == 114
+    assert timeline.transitions == {
+        **{"struck": 100, "head_restarted": 105, "head_ready": 112},
+        **{"gcs_back": 114, "serve_controller_back": 114, "applications_running": 114},
+    }
+
+
+def test_restarted_once_more(build, line):
+    timeline = line("gcs_killed")
+    timeline.pod("MODIFIED", build.pod("h1", "head", restarts=1), 105)
+    answer(build, timeline, 114, uid="h1")
+    assert timeline.recovered == 114
+    timeline.pod("MODIFIED", build.pod("h1", "head", ready=False, restarts=2), 120)
+    assert timeline.recovered is None
+    timeline.pod("MODIFIED", build.pod("h1", "head", restarts=2), 130)
+    answer(build, timeline, 131, uid="h1")
+    assert timeline.recovered == 131
+    assert timeline.last_seen()[0] == "it was back +14.0 s after the failure and did not stay so"
+
+
+def test_what_was_before_the_failure_is_not_the_failures(build):
+    timeline = Timeline(build.snapshot(), FAILURES["gcs_killed"])
+    timeline.pod("ADDED", build.pod("h1", "head"), 90)
+    timeline.pod("MODIFIED", build.pod("h1", "head", restarts=1), 95)
+    assert (timeline.transitions, timeline.head) == ({}, None)
+    timeline.strike(build.snapshot(), frozenset(), 100)
+    assert (timeline.transitions, timeline.head) == ({"struck": 100}, None)
+
+
+def test_a_worker_is_replaced(build, line):
+    timeline = line("worker_deleted", taken=["w1"])
+    answer(build, timeline, 100.5, uid="h1")
+    # Ready still, by what is told of it, and not counted.
+    assert timeline.last_seen() == ["1 of 2 workers Ready"]
+    timeline.pod("DELETED", build.pod("w1"), 103)
+    answer(build, timeline, 104, uid="h1", actors=("a2",))
+    timeline.pod("ADDED", build.pod("w3"), 110)
+    assert timeline.last_seen() == ["Serve: app RUNNING; 1 of 1 replicas running, 2 before"]
+    answer(build, timeline, 112, uid="h1", actors=("a2", "a3"))
+    assert timeline.recovered == 112
+    assert timeline.transitions == {"struck": 100, "workers_ready": 110, "applications_running": 112}
+
+
+def test_a_failure_that_lasts_is_over_when_it_is_undone(build, line):
+    timeline = line("worker_node_lost", taken=["w1"], lasts=True)
+    answer(build, timeline, 101, uid="h1")
+    assert timeline.last_seen() == ["the failure is not over", "1 of 2 workers Ready"]
+    timeline.undo(130)
+    answer(build, timeline, 131, uid="h1", asked=129)
+    assert timeline.recovered is None
+    answer(build, timeline, 132, uid="h1")
+    assert (timeline.undone, timeline.recovered) == (130, 132)
+
+
+def test_a_failure_that_is_not_there_yet_is_not_over(build, line):
+    timeline = line("redis_lost")
+    timeline.strike(build.snapshot(), frozenset(), 200)
+    answer(build, timeline, 201, uid="h1")
+    assert timeline.last_seen() == ["the failure is not over"]
+    timeline.begun(205)
+    assert timeline.recovered is None
+    answer(build, timeline, 206, uid="h1")
+    assert timeline.recovered == 206
+
+
+def test_what_is_lost_again_begins_anew(build, line):
+    timeline = line()
+    timeline.pod("DELETED", build.pod("h1", "head"), 103)
+    bring_back(build, timeline)
+    answer(build, timeline, 117)
+    timeline.pod("MODIFIED", build.pod("w1", ready=False), 120)
+    assert timeline.recovered is None
+    assert texts(timeline)[-1] == "not everything is back any more: 1 of 2 workers Ready"
+    timeline.pod("MODIFIED", build.pod("w1"), 125)
+    assert timeline.recovered == 125
+    answer(build, timeline, 126, status="UNHEALTHY")
+    assert timeline.recovered is None
+    timeline.dashboard(build.head("h2"), False, None, 126.5, 127)  # no answer is no news
+    answer(build, timeline, 128)
+    assert timeline.recovered == 128
+
+
+def test_rounds_have_nothing_in_common_but_the_notes(build, line):
+    timeline = line()
+    timeline.pod("DELETED", build.pod("h1", "head"), 103)
+    bring_back(build, timeline)
+    answer(build, timeline, 117)
+    timeline.strike(build.snapshot("h2"), frozenset(), 200)
+    timeline.begun(200)
+    assert (timeline.transitions, timeline.recovered, timeline.head) == ({"struck": 200}, None, None)
+    timeline.pod("DELETED", build.pod("h2", "head"), 203)
+    bring_back(build, timeline, uid="h3", at=210)
+    answer(build, timeline, 217, uid="h3")
+    assert timeline.recovered == 217
+    assert texts(timeline).count("Serve: app RUNNING; 2 of 2 replicas running") == 2
+
+
+def test_running_counts_only_once_the_new_head_is_ready(build, line):
+    timeline = line()
     timeline.pod("ADDED", build.pod("h2", "head", ready=False), 110)
     answer(build, timeline, 112)
     assert "serve_controller_back" in timeline.transitions
@@ -69,34 +189,38 @@ def test_running_counts_only_once_the_new_head_is_ready(build, timeline):
 
 
 @pytest.mark.parametrize("values", [{"actors": ("a1",)}, {"deployment": "UPDATING"}, {"status": "UNHEALTHY"}])
-def test_not_running_yet(build, timeline, values):
+def test_not_running_yet(build, line, values):
+    timeline = line()
     bring_back(build, timeline)
     answer(build, timeline, 117, **values)
     assert "applications_running" not in timeline.transitions
 
 
-def test_an_answer_of_an_empty_controller_is_not_the_controllers_return(build, timeline):
+def test_an_answer_of_an_empty_controller_is_not_the_controllers_return(build, line):
+    timeline = line()
     bring_back(build, timeline)
-    timeline.dashboard(state.parse_pod(build.pod("h2", "head")), True, state.Serve(), 116)
+    timeline.dashboard(build.head("h2"), True, state.Serve(), 115, 116)
     assert "gcs_back" in timeline.transitions
     assert "serve_controller_back" not in timeline.transitions
 
 
-def test_a_second_new_head_starts_over(build, timeline):
+def test_a_second_new_head_starts_over(build, line):
+    timeline = line()
     timeline.pod("DELETED", build.pod("h1", "head"), 103)
     bring_back(build, timeline)
     answer(build, timeline, 116)
     timeline.pod("DELETED", build.pod("h2", "head"), 120)
     assert timeline.recovered is None
     bring_back(build, timeline, uid="h3", at=130)
-    answer(build, timeline, 131, uid="h2")  # late words of the one that is gone
+    answer(build, timeline, 136, uid="h2")  # late words of the one that is gone
     assert timeline.recovered is None
     answer(build, timeline, 140, uid="h3")
     assert timeline.recovered == 140
     assert timeline.transitions["new_head_created"] == 130
 
 
-def test_workers_are_noted(build, timeline):
+def test_workers_are_noted(build, line):
+    timeline = line()
     timeline.pod("MODIFIED", build.pod("w1", ready=False), 105)
     timeline.pod("MODIFIED", build.pod("w1", ready=True, restarts=1), 109)
     timeline.pod("DELETED", build.pod("w2"), 110)
@@ -110,7 +234,8 @@ def test_workers_are_noted(build, timeline):
     ]
 
 
-def test_another_cluster_is_kept_even_if_it_goes_again(timeline):
+def test_another_cluster_is_kept_even_if_it_goes_again(line):
+    timeline = line()
     status = {"activeServiceStatus": {"rayClusterName": "svc-abcde"}}
     timeline.rayservice(
         "MODIFIED", {"status": {**status, "pendingServiceStatus": {"rayClusterName": "svc-fghij"}}}, 105
@@ -119,13 +244,13 @@ def test_another_cluster_is_kept_even_if_it_goes_again(timeline):
     assert timeline.other_clusters == ["svc-fghij"]
 
 
-def test_last_seen(build, timeline):
+def test_last_seen(build, line):
+    timeline = line()
     assert timeline.last_seen() == [
-        "not seen: Old head gone, New head created, New head scheduled, New head's containers started, GCS answers, "
-        "New head Ready, Serve controller answers, Applications RUNNING",
-        "no new head pod was created",
+        *("the head svc-head-h1 was not replaced", "the GCS did not answer", "the Serve controller did not answer")
     ]
     timeline.pod("DELETED", build.pod("h1", "head"), 103)
+    assert timeline.last_seen()[0] == "no head pod"
     waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
     timeline.pod("ADDED", build.pod("h2", "head", ready=False, started=False, waiting=waiting), 110)
     involved = {"kind": "Pod", "name": "svc-abcde-head-x"}
@@ -133,7 +258,8 @@ def test_last_seen(build, timeline):
         "ADDED", {"type": "Warning", "reason": "Failed", "message": "pull\nfailed", "involvedObject": involved}, 111
     )
     timeline.event("ADDED", {"message": "of others", "involvedObject": {"kind": "Pod", "name": "other"}}, 111)
-    assert timeline.last_seen()[1:] == [
-        "new head svc-head-h2: Pending, not Ready, container ray-head waiting: ImagePullBackOff no such image",
+    assert timeline.last_seen() == [
+        "the head svc-head-h2: Pending, not Ready, container ray-head waiting: ImagePullBackOff no such image",
+        *("the GCS did not answer", "the Serve controller did not answer"),
         "Warning Pod/svc-abcde-head-x Failed: pull failed",
     ]

@@ -8,7 +8,10 @@ import json
 import threading
 
 import pytest
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.watch import Watch
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import FAILURES
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import Timeline
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.watch import Watch, ask_dashboard
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 
 
@@ -83,3 +86,38 @@ def test_a_list_that_fails_is_tried_again():
     seen, asked = follow(ApiFailure("forbidden", 403), ["a"], [])
     assert seen == [("ADDED", "a")]
     assert asked == ["list", "list", "10"]
+
+
+class Moments:
+    """A clock and a stop in one: each wait passes its time, and at C(at) something happens."""
+
+    def __init__(self, until, at):
+        self.now, self.until, self.at = 0.0, until, at
+
+    def wait(self, seconds):
+        self.now += seconds
+        for moment in [moment for moment in self.at if moment <= self.now]:
+            self.at.pop(moment)()
+        return self.now > self.until
+
+
+def test_the_dashboard_is_asked_often_until_all_is_back_and_then_now_and_then(build):
+    timeline, asked = Timeline(build.snapshot(), FAILURES["redis_lost"]), []
+    for uid, role in (("h1", "head"), ("w1", "worker"), ("w2", "worker")):
+        timeline.pod("ADDED", build.pod(uid, role), 0.0)
+    moments = Moments(
+        25.0,
+        {5.0: lambda: timeline.strike(build.snapshot(), frozenset(), 5.0), 7.0: lambda: timeline.begun(7.0)},
+    )
+
+    class Dashboard:
+        def gcs_answers(self, _head):
+            return True
+
+        def try_serve(self, _head):
+            asked.append(moments.now)
+            return state.parse_serve(build.serve_answer())
+
+    ask_dashboard(Dashboard(), timeline, lambda: moments.now, moments)
+    assert asked == [5.0, 5.5, 6.0, 6.5, 7.0, 12.0, 17.0, 22.0]
+    assert timeline.recovered == 7.0

@@ -43,6 +43,19 @@ wait
 """
 
 
+def test_what_goes_on_after_an_interrupt_is_told() -> None:
+    root = subprocess.Popen(["sh", "-c", "trap '' INT; echo on; sleep 300"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert root.stdout.readline() == "on\n"
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(TimeoutError, match=str(root.pid)):
+            patch.setitem(MODULE["interrupt"].__globals__, "END_SECONDS", 0.5)
+            MODULE["interrupt"](root)
+    finally:
+        MODULE["kill_tree"](root.pid)
+        root.wait()
+        root.stdout.close()
+
+
 def test_everything_dies_and_nothing_else() -> None:
     bystander = subprocess.Popen(["sleep", "300"])
     root = subprocess.Popen(["sh", "-c", COMMAND], stdout=subprocess.PIPE, text=True)
@@ -67,6 +80,7 @@ PLAY = r"printf 'TASK [a]\nok\nTASK [b]\nTASK [c]\n'; "
     [
         (["--count=2"], PLAY + "sleep 300", 0, r"killed 0 s after: TASK [b]"),
         (["--at=^ok"], PLAY + "sleep 300", 0, r"after: ok"),
+        (["--interrupt", "--at=ok"], PLAY + "trap 'sleep 1; exit 0' INT; while :; do sleep 0.1; done", 0, "interrupted 0 s after: ok"),
         (["--count=4"], PLAY, 2, "match 4 of"),
         (["--count=4"], PLAY + "exit 3", 1, "ended with 3"),
     ],

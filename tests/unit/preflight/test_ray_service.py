@@ -67,6 +67,8 @@ ROLE: dict[str, Any] = {"image": "ray:1", "redis": {"address": "redis://redis.re
         {"ray_version": "2.56.0"},
         {"gguf_path": "/data/model.gguf"},
         {"env": ["RAY_LOG_LEVEL"]},
+        {"env": ["RAY_SERVE_THROUGHPUT_OPTIMIZED", "RAY_SERVE_ENABLE_HA_PROXY"]},
+        {"worker_drain_seconds": 35},
     ],
 )
 def test_good_for_the_role_alone(values: dict[str, Any]) -> None:
@@ -210,6 +212,11 @@ def test_one_problem(values: dict[str, Any], backend: str, local: bool, start: s
             )
             for name in ("RAY_REDIS_ADDRESS", "REDIS_USERNAME", "REDIS_PASSWORD", "RAY_external_storage_namespace")
         ),
+        *(
+            ({"env": ["A", name]}, f"ray_service_env, or the profile's env, sets {name} without", "listens on the head only")
+            for name in ("RAY_SERVE_THROUGHPUT_OPTIMIZED", "RAY_SERVE_ENABLE_DIRECT_INGRESS")
+        ),
+        ({"worker_drain_seconds": 34}, "ray_service_worker_drain_seconds is 34", "at least 35"),
     ],
 )
 def test_one_problem_of_the_role_alone(values: dict[str, Any], start: str, expectation: str) -> None:

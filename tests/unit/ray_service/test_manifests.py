@@ -194,14 +194,26 @@ def test_authorities_for_tls_only(render: Any) -> None:
                 assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
 
 
-def test_env_of_the_user_wins(render: Any) -> None:
-    env = render(
-        "ray_service__env", ray_service_redis=TLS, ray_service_env={"RAY_REDIS_CA_CERT": "/ca.pem", "NUMBER": 5}
-    )
+@pytest.mark.parametrize("group", ["head", "worker"])
+def test_env_of_the_user_wins(render: Any, group: str) -> None:
+    own = {"RAY_REDIS_CA_CERT": "/ca.pem", "NUMBER": 5, "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": 7}
+    env = render("ray_service__env", ray_service_redis=TLS, ray_service_env=own)[group]
     values = {entry["name"]: entry.get("value") for entry in env}
     assert values["RAY_REDIS_CA_CERT"] == "/ca.pem"
     assert values["NUMBER"] == "5"
+    assert values["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] == "7"
     assert len(values) == len(env)
+
+
+def test_a_worker_outlives_its_drain_and_the_drain_its_replica(render: Any) -> None:
+    given = {"ray_service_worker_drain_seconds": 100}
+    (worker,) = render("ray_service__groups", **IMAGE, **given)["workerGroupSpecs"]
+    spec = worker["template"]["spec"]
+    env = {one["name"]: one.get("value") for one in spec["containers"][0]["env"]}
+    assert env["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] == "100"
+    assert spec["terminationGracePeriodSeconds"] == 115
+    (application,) = render("ray_service__applications", **IMAGE, **given)
+    assert [one["graceful_shutdown_timeout_s"] for one in application["deployments"]] == [90]
 
 
 @pytest.mark.parametrize(

@@ -177,14 +177,20 @@ def test_application_of_ones_own_keeps_what_it_says(render: Any) -> None:
     own = {
         "name": "x",
         "import_path": "a:b",
-        "deployments": [{"name": "d", "num_replicas": 3}],
+        "deployments": [
+            {"name": "d", "num_replicas": 3},
+            {"name": "e", "max_replicas_per_node": 2, "graceful_shutdown_timeout_s": 7},
+        ],
         "runtime_env": {"a": 1},
     }
     given = {"ray_service_applications": [own], "ray_service_num_replicas": 4}
     (made,) = render("ray_service__applications", **(PROFILES["custom"] | given))
     assert made == own | {
         "route_prefix": "/",
-        "deployments": [{"name": "d", "num_replicas": 3, "max_replicas_per_node": 1}],
+        "deployments": [
+            {"name": "d", "num_replicas": 3, "max_replicas_per_node": 1, "graceful_shutdown_timeout_s": 50},
+            {"name": "e", "num_replicas": 4, "max_replicas_per_node": 2, "graceful_shutdown_timeout_s": 7},
+        ],
     }
 
 

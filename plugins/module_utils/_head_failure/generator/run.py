@@ -13,8 +13,9 @@ as its users would see it, instead of by one (coordinated omission). A user of a
 again: a stall is seen once by each.
 
 Lines on stdout: first C({"hello": 1, "start": wall clock}), then twice a second C({"at": wall clock, "cpu": processors
-used by this program since the line before, "lag": how late its event loop woke up, at most, ms, "begun": [requests begun
-so far, for each entry], "rows": the requests that ended since, see lines.py}). Wall clock times are seconds since 1970,
+used by this program since the line before, "lag": how late its event loop woke up, at most, ms, "pressure": share of the
+time since then in which some task of the machine waited for a processor, or null, "begun": [requests begun so far, for each
+entry], "rows": the requests that ended since, see lines.py}). Wall clock times are seconds since 1970,
 taken once and moved on with the monotonic clock, so that a clock that is set meanwhile cannot bend the time line.
 It stops by itself: after C(seconds), on SIGTERM, and at a hard time limit even when nobody reads its output.
 """
@@ -41,6 +42,7 @@ from .lines import EXIT_GRACE, Writer
 START_DELAY = 0.5  # the first requests are due this long after the set-up, so that they do not start late
 TICK_SECONDS = 0.05
 TICKS_A_LINE = 10
+PRESSURE = "/proc/pressure/cpu"  # its first line is of some task, its second of all
 
 
 class Run:
@@ -125,7 +127,7 @@ class Run:
 
     async def _report(self):
         """Write a line twice a second, and a last one after the end."""
-        last = time.monotonic(), time.process_time()
+        last = time.monotonic(), time.process_time(), waited()
         while True:
             lag = 0.0
             for _tick in range(TICKS_A_LINE):
@@ -133,12 +135,13 @@ class Run:
                 await asyncio.sleep(TICK_SECONDS)
                 lag = max(lag, time.monotonic() - planned)
             over = self._over
-            now = time.monotonic(), time.process_time()
+            now = time.monotonic(), time.process_time(), waited()
             rows, self._rows = self._rows, []
             line = {
                 "at": round(self._wall + now[0] - self._start, 4),
                 "cpu": round((now[1] - last[1]) / (now[0] - last[0]), 3),
                 "lag": ms(lag),
+                "pressure": None if now[2] is None else round((now[2] - last[2]) / (now[0] - last[0]), 3),
                 "begun": list(self._begun),
             }
             self._writer.put(line, rows)
@@ -183,6 +186,15 @@ async def limited(exchange, pool, entry, request, due):
     finally:
         for timer in timers:
             timer.cancel()
+
+
+def waited():
+    """For how many seconds some task of this machine has waited for a processor since it started; None if nobody counts."""
+    try:
+        with open(PRESSURE) as stream:
+            return int(stream.readline().rpartition("total=")[2]) / 1e6
+    except OSError:
+        return None
 
 
 def ms(seconds):

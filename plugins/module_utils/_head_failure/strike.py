@@ -1,0 +1,299 @@
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Causes failures and undoes them, also those that a killed check has left."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from functools import partial
+
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import (
+    CHECK_LABEL,
+    NODES,
+    OPERATOR,
+    Cluster,
+)
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import Aim
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.state import Pod, parse_pod
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
+
+STRIKE_SECONDS = 120.0  # within which a failure has to be there
+PAUSE = 1.0
+GCS = "gcs_server"  # the name of its program
+UNNOTED = {"annotations": {CHECK_LABEL: None}}
+MIRROR = "kubernetes.io/config.mirror"  # annotates the pods that a kubelet runs by itself
+
+# Of the containers' images only Python can be relied on.
+SIGNAL = """
+import os, signal, sys
+found = 0
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        with open("/proc/" + pid + "/cmdline", "rb") as stream:
+            name = os.path.basename(stream.read().split(b"\\0")[0])
+    except OSError:
+        continue
+    if name == sys.argv[2].encode():
+        os.kill(int(pid), getattr(signal, sys.argv[1]))
+        found += 1
+sys.exit(not found and "there is no process " + sys.argv[2])
+"""
+# What lies in /dev/shm is the container's memory and no process': with control groups of version 1, where the kernel kills one process
+# after the other, it does not begin with this one. The file has no name, so that nothing of it outlives the program.
+TAKE_MEMORY = """
+import tempfile
+with tempfile.TemporaryFile(dir="/dev/shm", buffering=0) as stream:
+    try:
+        while True:
+            stream.write(bytes(32 << 20))
+    except OSError:
+        held = []
+        while True:
+            held.append(bytearray(b"x") * (32 << 20))
+"""
+
+
+class StrikeError(Exception):
+    """A failure could not be caused, or not be undone."""
+
+
+def run_program(words: list[str]) -> None:
+    """Run a command of this machine. Raises StrikeError if it fails or takes too long."""
+    told = f"the command {' '.join(words)}"
+    try:
+        # run_command of the module has no time limit.
+        # pylint: disable-next=ansible-bad-function
+        result = subprocess.run(
+            words, capture_output=True, stdin=subprocess.DEVNULL, text=True, check=False, timeout=STRIKE_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StrikeError(f"{told} did not end within {STRIKE_SECONDS:.0f} s") from error
+    except OSError as error:
+        raise StrikeError(f"{told} cannot be run: {error}") from error
+    if result.returncode:
+        raise StrikeError(f"{told} ended with {result.returncode}: {(result.stderr or result.stdout).strip()}")
+
+
+def filled(words: list[str], node: str) -> list[str]:
+    """A command of the caller, with the node that it is about."""
+    return [word.replace("{node}", node) for word in words]
+
+
+def evictable(pods: list[dict]) -> list[dict]:
+    """Those that a drain of their node takes away, by the rules of kubectl; the load's own is left."""
+    return [
+        pod
+        for pod in pods
+        if MIRROR not in (pod["metadata"].get("annotations") or {})
+        and CHECK_LABEL not in (pod["metadata"].get("labels") or {})
+        and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+        and (controller(pod) or {}).get("kind") != "DaemonSet"
+    ]
+
+
+def controller(pod: dict) -> dict | None:
+    return next((owner for owner in pod["metadata"].get("ownerReferences") or [] if owner.get("controller")), None)
+
+
+def full_name(pod: dict) -> str:
+    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+
+def deployment_path(deployment: dict) -> str:
+    return "/apis/apps/v1/namespaces/{namespace}/deployments/{name}".format(**deployment["metadata"])
+
+
+def annotation(thing: dict) -> str:
+    """What a check noted down at a thing that it changed, "" for nothing."""
+    return (thing["metadata"].get("annotations") or {}).get(CHECK_LABEL, "")
+
+
+class Strike:
+    """One failure of a service. C(begin) returns when it is there; C(undo) may be called at any time, and twice.
+
+    commands: of the caller, {begin, end}; command: runs one. done: what was done so far, in words.
+    """
+
+    def __init__(
+        self,
+        failure: str,
+        cluster: Cluster,
+        aim: Aim,
+        commands: dict | None,
+        command: Callable[[list[str]], None] = run_program,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._failure, self._cluster, self._aim, self._commands = failure, cluster, aim, commands or {}
+        self._command, self._sleep = command, sleep
+        self._owner = f"{cluster.namespace}/{cluster.name}"
+        self._undo: list[Callable[[], None]] = []
+        self.done: list[str] = []
+
+    def begin(self) -> None:
+        """Cause the failure. Raises StrikeError, ApiFailure; what was begun then is still to be undone."""
+        aim = self._aim
+        {
+            "head_deleted": lambda: self._delete(aim.head),
+            "head_forced": lambda: self._delete(aim.head, grace=0),
+            "gcs_killed": lambda: self._signal_gcs("SIGKILL"),
+            "gcs_terminated": lambda: self._signal_gcs("SIGTERM"),
+            "head_out_of_memory": self._exhaust_memory,
+            "head_drained": self._drain,
+            "head_node_lost": self._call,
+            "operator_down": self._delete_without_operator,
+            "redis_lost": self._call,
+            "worker_deleted": lambda: self._delete(*aim.workers),
+            "worker_node_lost": self._call,
+            "head_and_worker_deleted": lambda: self._delete(aim.head, *aim.workers),
+        }[self._failure]()
+
+    def undo(self) -> None:
+        """Undo what lasts. Raises StrikeError: it could not be."""
+        errors = []
+        # Forgotten only when all is done: a signal may come in between, and then it is done once more.
+        for action in self._undo:
+            try:
+                action()
+            except (ApiFailure, StrikeError) as error:
+                errors.append(str(error))
+        if errors:
+            raise StrikeError(f"it could not be undone, which the next check tries again: {'; '.join(errors)}")
+        self._undo.clear()
+
+    def _delete(self, *pods: Pod, grace: int | None = None) -> None:
+        for pod in pods:
+            self._cluster.delete_pod(pod, grace)
+            self.done.append(f"pod {pod.name} deleted")
+
+    def _signal_gcs(self, name: str) -> None:
+        head = self._aim.head
+        self._cluster.execute(head, SIGNAL, [name, GCS], STRIKE_SECONDS)
+        self.done.append(f"{name} sent to the GCS of {head.name}")
+
+    def _exhaust_memory(self) -> None:
+        head, now = self._aim.head, self._aim.head
+        spec = (self._cluster.pod(head.name) or {"spec": {"containers": []}})["spec"]
+        limited = [one["name"] for one in spec["containers"] if "memory" in one.get("resources", {}).get("limits", {})]
+        if head.container not in limited:
+            raise StrikeError(f"{head.container} of {head.name} has no memory limit: it is the node that would run out")
+        told = ""
+        try:
+            self._cluster.execute(head, TAKE_MEMORY, [], STRIKE_SECONDS)
+        except ApiFailure as error:
+            told = str(error)  # It breaks off when the container dies; the pod tells what has become of it.
+        for _look in range(int(STRIKE_SECONDS / PAUSE)):
+            now = parse_pod(self._cluster.pod(head.name) or {})
+            if now.uid != head.uid or now.restarted > head.restarted:
+                break
+            self._sleep(PAUSE)
+        end = now.last_ends.get(head.container) if now.restarted > head.restarted else None
+        if end != "OOMKilled":
+            raise StrikeError(f"{head.container} of {head.name} did not end as OOMKilled but as {end} ({told})")
+        self.done.append(f"container {head.container} of {head.name} OOMKilled")
+
+    def _drain(self) -> None:
+        node = self._aim.node
+        if self._cluster.node(node)["spec"].get("unschedulable"):
+            raise StrikeError(f"the node {node} is cordoned already")
+        pods = evictable(self._cluster.pods_on(node))
+        if bare := ", ".join(full_name(pod) for pod in pods if controller(pod) is None):
+            raise StrikeError(f"the node {node} has pods without a controller, which would not come back: {bare}")
+        self._undo.append(partial(uncordon, self._cluster, node))
+        self._annotate(f"{NODES}/{node}", self._owner, unschedulable=True)
+        self.done.append(f"node {node} cordoned")
+        for _try in range(int(STRIKE_SECONDS / PAUSE)):
+            # As one: what a budget holds back must not keep others waiting.
+            evicted = [pod for pod in pods if self._cluster.evict(pod)]
+            self.done += [f"pod {full_name(pod)} evicted" for pod in evicted]
+            pods = [pod for pod in pods if pod not in evicted]
+            if not pods:
+                return
+            self._sleep(PAUSE)
+        left = ", ".join(map(full_name, pods))
+        raise StrikeError(f"not evicted within {STRIKE_SECONDS:.0f} s, as a PodDisruptionBudget forbids it: {left}")
+
+    def _delete_without_operator(self) -> None:
+        operators = self._cluster.operators()
+        if not operators:
+            labels = " or ".join(OPERATOR)
+            raise StrikeError(f"no namespace has a Deployment of the KubeRay operator (label {labels})")
+        for one in operators:
+            replicas = one["spec"].get("replicas", 1)
+            self._undo.append(partial(scale_back, self._cluster, one, replicas))
+            self._annotate(deployment_path(one), f"{self._owner} {replicas}", replicas=0)
+            self.done.append(f"Deployment {full_name(one)} scaled to 0")
+        for _look in range(int(STRIKE_SECONDS / PAUSE)):
+            if not any(map(self._cluster.pods_of, operators)):
+                return self._delete(self._aim.head)
+            self._sleep(PAUSE)
+        raise StrikeError(f"pods of the KubeRay operator are still there after {STRIKE_SECONDS:.0f} s")
+
+    def _call(self) -> None:
+        node, end = self._aim.node, self._commands.get("end")
+        if node and (loads := [pod for pod in self._cluster.load_pods() if pod["spec"].get("nodeName") == node]):
+            raise StrikeError(f"the pod that carries the load, {full_name(loads[0])}, is on the node {node}")
+        if end:
+            self._undo.append(partial(call_end, self._cluster, end, node, self._command))
+            self._annotate(self._cluster.service_path, f"{self._failure} {node}")
+        begin = filled(self._commands["begin"], node)
+        self._command(begin)
+        self.done.append(" ".join(begin))
+
+    def _annotate(self, path: str, note: str, **spec: object) -> None:
+        """Note down, with the change itself, whose it is: so the next check undoes it if this one is killed."""
+        self._cluster.patch(path, metadata={"annotations": {CHECK_LABEL: note}}, **({"spec": spec} if spec else {}))
+
+
+def uncordon(cluster: Cluster, node: str) -> None:
+    cluster.patch(f"{NODES}/{node}", metadata=UNNOTED, spec={"unschedulable": None})
+
+
+def scale_back(cluster: Cluster, deployment: dict, replicas: int) -> None:
+    cluster.patch(deployment_path(deployment), metadata=UNNOTED, spec={"replicas": replicas})
+
+
+def call_end(cluster: Cluster, end: list[str], node: str, command: Callable[[list[str]], None]) -> None:
+    command(filled(end, node))
+    cluster.patch(cluster.service_path, metadata=UNNOTED)
+
+
+def repair(cluster: Cluster, commands: dict | None, command: Callable[[list[str]], None] = run_program) -> list[str]:
+    """Undo what a killed check of this RayService has left; return what that was, in words.
+
+    Raises StrikeError: it takes a command of the caller, and there is none.
+    """
+    owner, words = f"{cluster.namespace}/{cluster.name}", []
+    for node in seen(cluster.nodes):
+        if annotation(node) == owner:
+            uncordon(cluster, node["metadata"]["name"])
+            words.append(f"node {node['metadata']['name']} uncordoned")
+    for deployment in seen(cluster.operators):
+        whose, _blank, replicas = annotation(deployment).partition(" ")
+        if whose == owner:
+            scale_back(cluster, deployment, int(replicas))
+            words.append(f"Deployment {full_name(deployment)} scaled to {replicas}")
+    if note := annotation(cluster.rayservice() or {"metadata": {}}):
+        failure, _blank, node = note.partition(" ")
+        end = (commands or {}).get("end")
+        if not end:
+            raise StrikeError(
+                f"a killed check has left the failure {failure}{node and f' of node {node}'}. Give failure_commands.end, "
+                f"or undo it and take the annotation {CHECK_LABEL} off the RayService {owner}"
+            )
+        call_end(cluster, end, node, command)
+        words.append(f"failure {failure}{node and f' of node {node}'} undone")
+    return words
+
+
+def seen(look: Callable[[], list[dict]]) -> list[dict]:
+    """What C(look) finds; nothing if the account may not look: then it cannot have changed anything there either."""
+    try:
+        return look()
+    except ApiFailure as error:
+        if error.status == 403:
+            return []
+        raise

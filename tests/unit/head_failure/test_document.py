@@ -1,0 +1,79 @@
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the JSON says of rounds; the rest of it is tested with the pages that show it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import document
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import judge
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
+
+
+def document_of(plan, evidence):
+    return document.build(plan, evidence, judge(plan, evidence), SampleLog(plan.load, 10.0), "http://x", True)
+
+
+@pytest.fixture
+def three(build):
+    """Failures at 1002, at 1005, which lasted until 1006, and at 1008, which was not recovered from."""
+    rounds = (
+        build.a_round(),
+        build.a_round(struck=1005.0, undone=1006.0, recovered=1007.5, ended=1008.0),
+        build.a_round(struck=1008.0, recovered=None, ended=1010.0, after=None),
+    )
+    faults = {25: {"status": 500}, 55: {"latency": 900.0}, 79: {"latency": 400.0}}
+    beats = tuple(build.beat(1000.25 + number / 2, pressure=number / 100) for number in range(20))
+    evidence = build.evidence(rounds=rounds, faults=faults, beats=beats, notes=((1001.0, "early"), (1006.0, "late")))
+    return document_of(replace(build.plan, repeat=3), evidence)
+
+
+def test_rounds(three):
+    assert [(one["number"], one["second"], one["undone_seconds"]) for one in three["rounds"]] == [
+        *((1, 0.0, None), (2, 3.0, 1.0), (3, 6.0, None))
+    ]
+    assert [one["recovery_seconds"] for one in three["rounds"]] == [5.0, 1.5, None]
+    assert [(one["requests"], one["failed"], one["slow"]) for one in three["rounds"]] == [
+        *((30, 1, 0), (29, 0, 1), (22, 0, 1))
+    ]
+    assert three["rounds"][0]["struck"] == three["struck"] == "1970-01-01T00:16:42.000+00:00"
+    assert three["rounds"][0]["transitions"] == [
+        {"name": "struck", "label": "Failure begins", "seconds": 0.0},
+        {"name": "old_head_gone", "label": "Old head gone", "seconds": 2.0},
+    ]
+
+
+def test_summary_of_rounds(three):
+    assert (three["summary"]["recovery_seconds"], three["summary"]["recovery_seconds_each"]) == (None, [5.0, 1.5, None])
+    assert three["summary"]["generator"]["cpu_pressure"]["max"] == 0.19
+    assert three["after"] is None
+
+
+def test_outliers_have_their_round_and_their_pressure(three):
+    assert [(row["number"], row["round"], row["pressure"]) for row in three["outliers"]] == [
+        *((25, 1, 0.05), (55, 2, 0.13), (79, 3, 0.17))
+    ]
+    assert [note["seconds"] for note in three["notes"]] == [-1.0, 4.0]
+
+
+def test_no_failure_has_no_round(build):
+    got = document_of(build.plan, build.evidence(struck=None))
+    assert (got["struck"], got["rounds"], got["after"]) == (None, [], None)
+    assert (got["summary"]["recovery_seconds"], got["summary"]["recovery_seconds_each"]) == (None, [])
+
+
+def test_the_longest_recovery(build):
+    rounds = (build.a_round(), build.a_round(struck=1005.0, recovered=1006.0))
+    assert document_of(build.plan, build.evidence(rounds=rounds))["summary"]["recovery_seconds"] == 5.0
+
+
+def test_versions(build):
+    galaxy = yaml.safe_load((Path(__file__).parents[3] / "galaxy.yml").read_text(encoding="utf-8"))
+    versions = document_of(build.plan, build.evidence(versions={"ray": "2.60.0"}))["versions"]
+    assert versions == {"collection": galaxy["version"], "ray": "2.60.0"}
