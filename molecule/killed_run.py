@@ -113,6 +113,8 @@ def main() -> int:
     parser.add_argument("--interrupt", action="store_true")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     given = parser.parse_args()
+    # A job in the background ignores SIGINT, and so would what it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(given.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     seen, matches = [], 0
     for line in process.stdout:

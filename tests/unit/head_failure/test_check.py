@@ -220,6 +220,15 @@ def test_a_failure_that_cannot_be_caused_is_undone(fake, cluster, plan):
     assert [body["spec"] for _method, _path, body in fake.changes] == [{"replicas": 0}, {"replicas": 1}]
 
 
+@pytest.fixture
+def interruptible():
+    """A job in the background ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_failure_is_undone_when_the_check_is_interrupted(fake, cluster, plan):
     def interrupt():
         while len(fake.changes) < 2:
