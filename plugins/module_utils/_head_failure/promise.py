@@ -42,7 +42,7 @@ def upper(text: str) -> str:
 
 
 def _back(document: dict) -> str:
-    took = [one["recovery_seconds"] for one in document["rounds"]]
+    took = document["summary"]["recovery_seconds_each"]
     if None in took:
         return "not everything came back" + _in_round(took)
     undone = document["rounds"][0]["undone_seconds"] is not None
@@ -79,7 +79,7 @@ def _slow(document: dict) -> str:
 
 
 def _recovery(document: dict) -> str:
-    took = [one["recovery_seconds"] for one in document["rounds"]]
+    took = document["summary"]["recovery_seconds_each"]
     if None in took:
         return "not back" + _in_round(took)
     return f"{took[0]:.1f} s" if len(took) == 1 else f"{min(took):.1f} to {max(took):.1f} s in {len(took)} rounds"

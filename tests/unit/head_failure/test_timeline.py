@@ -38,6 +38,13 @@ def answer(build, timeline, at, uid="h2", asked=None, **values):
     timeline.dashboard(build.head(uid), True, serve, at - 0.1 if asked is None else asked, at)
 
 
+def replace_head(build, timeline, old="h1", new="h2", at=100):
+    """The old head goes 3 s after that moment, and everything is back 17 s after it."""
+    timeline.pod("DELETED", build.pod(old, "head"), at + 3)
+    bring_back(build, timeline, uid=new, at=at + 10)
+    answer(build, timeline, at + 17, uid=new)
+
+
 def texts(timeline):
     return [text for _at, text in timeline.notes]
 
@@ -150,9 +157,7 @@ def test_a_failure_that_is_not_there_yet_is_not_over(build, line):
 
 def test_what_is_lost_again_begins_anew(build, line):
     timeline = line()
-    timeline.pod("DELETED", build.pod("h1", "head"), 103)
-    bring_back(build, timeline)
-    answer(build, timeline, 117)
+    replace_head(build, timeline)
     timeline.pod("MODIFIED", build.pod("w1", ready=False), 120)
     assert timeline.recovered is None
     assert texts(timeline)[-1] == "not everything is back any more: 1 of 2 workers Ready"
@@ -167,15 +172,11 @@ def test_what_is_lost_again_begins_anew(build, line):
 
 def test_rounds_have_nothing_in_common_but_the_notes(build, line):
     timeline = line()
-    timeline.pod("DELETED", build.pod("h1", "head"), 103)
-    bring_back(build, timeline)
-    answer(build, timeline, 117)
+    replace_head(build, timeline)
     timeline.strike(build.snapshot("h2"), frozenset(), 200)
     timeline.begun(200)
     assert (timeline.transitions, timeline.recovered, timeline.head) == ({"struck": 200}, None, None)
-    timeline.pod("DELETED", build.pod("h2", "head"), 203)
-    bring_back(build, timeline, uid="h3", at=210)
-    answer(build, timeline, 217, uid="h3")
+    replace_head(build, timeline, old="h2", new="h3", at=200)
     assert timeline.recovered == 217
     assert texts(timeline).count("Serve: app RUNNING; 2 of 2 replicas running") == 2
 
