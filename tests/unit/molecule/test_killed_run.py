@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -13,8 +14,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-SCRIPT = Path(__file__).parents[3] / "molecule" / "killed_run.py"
+PROJECT = Path(__file__).parents[3]
+SCRIPT = PROJECT / "molecule" / "killed_run.py"
 MODULE = runpy.run_path(str(SCRIPT))
 
 
@@ -90,3 +93,16 @@ def test_where_it_is_killed(options: list[str], command: str, code: int, said: s
         [sys.executable, str(SCRIPT), *options, "sh", "-c", command], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, said in done.stdout) == (code, True), done.stdout
+
+
+def test_the_default_scenario_kills_at_tasks_that_exist() -> None:
+    """A task that was renamed would let a whole run go by, which takes minutes to show."""
+    headers = [
+        f"TASK [rayops.serve_ha.{path.parts[-3]} : {name}]"
+        for path in PROJECT.glob("roles/*/tasks/*.yml")
+        for name in re.findall(r"^ *- name: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    (play,) = yaml.safe_load((PROJECT / "molecule/default/side_effect.yml").read_text(encoding="utf-8"))
+    places = [item["after"] for item in play["tasks"][0]["loop"]]
+    assert len(places) == 3
+    assert not [place for place in places if not any(re.search(place, header) for header in headers)]
