@@ -9,6 +9,7 @@ Usage: PYTHONPATH=.collections cut.py --state-dir DIRECTORY --kubectl PROGRAM ..
     machine NODE     the same, and end all that runs on it
     gone NODE        the same, and tell Kubernetes that this machine will not come back (the taint out-of-service)
     address ADDRESS  drop every packet of connections that pods have, or want, to this ClusterIP, in both directions
+    api              drop every packet from this machine to the API server; the nodes reach it
     mend             put everything of the above right; does nothing where nothing is wrong
 
 Each may be asked for again. What is done is printed, a command a line.
@@ -23,15 +24,18 @@ import os
 import shlex
 import sys
 import time
+from urllib.parse import urlsplit
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster import network, processes, supervise
 from ansible_collections.rayops.serve_ha.plugins.module_utils._local_cluster.command import CommandFailed, run
 
 MARK = "rayops-cut"
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
-# Where each packet of a pod passes whose connection this node has turned from the ClusterIP to a pod, whichever way it goes.
 TABLE = ["iptables", "-w", "10", "-t", "mangle"]
-CHAIN = "FORWARD"
+# Where each packet of a pod passes whose connection a node has turned from the ClusterIP to a pod, whichever way it goes.
+PODS = "FORWARD"
+# What this machine itself sends.
+HERE = "OUTPUT"
 #: Seconds for an API server that has just got its network back.
 API_SECONDS = 30
 
@@ -48,11 +52,11 @@ def switch(links: dict, nodes: list[str], up: bool) -> list[list[str]]:
     return [["ip", "link", "set", link, word] for link in map(link_of, nodes) if links[link]["up"] != up]
 
 
-def block(rules: str, address: str) -> list[list[str]]:
+def block(rules: str, chain: str, address: str) -> list[list[str]]:
     """Commands that drop the connections to this address; C(rules): what C(iptables -S) prints of the chain."""
     rule = ["-m", "conntrack", "--ctorigdst", address, "-m", "comment", "--comment", MARK, "-j", "DROP"]
     blocked = any(address in words for words in _marked(rules))
-    return [] if blocked else [[*TABLE, "-I", CHAIN, *rule]]
+    return [] if blocked else [[*TABLE, "-I", chain, *rule]]
 
 
 def unblock(rules: str) -> list[list[str]]:
@@ -61,7 +65,7 @@ def unblock(rules: str) -> list[list[str]]:
 
 
 def _marked(rules: str) -> list[list[str]]:
-    """The rules of ours, as words: C(-A FORWARD …)."""
+    """The rules of ours, as words: C(-A CHAIN …)."""
     lines = map(shlex.split, rules.splitlines())
     return [words for words in lines if words[:1] == ["-A"] and MARK in words]
 
@@ -113,13 +117,18 @@ class Cluster:
     def block(self, address: str) -> None:
         for node in self.nodes:
             inside = ["ip", "netns", "exec", node]
-            perform([[*inside, *command] for command in block(run([*inside, *TABLE, "-S", CHAIN]), address)])
+            perform([[*inside, *command] for command in block(run([*inside, *TABLE, "-S", PODS]), PODS, address)])
+
+    def leave(self) -> None:
+        url = run([*self.kubectl, "config", "view", "--minify", "--output=jsonpath={.clusters[0].cluster.server}"])
+        perform(block(run([*TABLE, "-S", HERE]), HERE, urlsplit(url).hostname))
 
     def mend(self) -> None:
+        perform(unblock(run([*TABLE, "-S", HERE])))
         perform(switch(links(), self.nodes, up=True))
         for node in self.nodes:
             inside = ["ip", "netns", "exec", node]
-            perform([[*inside, *command] for command in unblock(run([*inside, *TABLE, "-S", CHAIN]))])
+            perform([[*inside, *command] for command in unblock(run([*inside, *TABLE, "-S", PODS]))])
             for name in programs_of(node, supervise.states(self.server), alive=False):
                 print("start", name)
                 self.server.startProcess(name)
@@ -152,12 +161,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--state-dir", required=True, help="the cluster's local_cluster_state_dir")
     parser.add_argument("--kubectl", required=True, help="path of kubectl")
-    parser.add_argument("what", choices=["link", "machine", "gone", "address", "mend"])
+    parser.add_argument("what", choices=["link", "machine", "gone", "address", "api", "mend"])
     parser.add_argument("which", nargs="?", default="", help="the node, or the address")
     given = parser.parse_args()
     cluster = Cluster(given.state_dir, given.kubectl)
-    if given.what == "mend":
-        return cluster.mend()
+    if given.what in ("api", "mend"):
+        return {"api": cluster.leave, "mend": cluster.mend}[given.what]()
     if given.what == "address":
         try:
             return cluster.block(str(ipaddress.IPv4Address(given.which)))

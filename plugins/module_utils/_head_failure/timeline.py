@@ -31,6 +31,7 @@ TRANSITIONS = {
 OF_NEW_HEAD = ("new_head_created", "new_head_scheduled", "new_head_started")
 OF_RETURN = ("gcs_back", "head_ready", "serve_controller_back", "applications_running")
 EVENTS_KEPT = 20
+EVENTS_SAID = 5
 EVENT_LIMIT = 300  # characters
 NOTES_KEPT = 500
 
@@ -165,7 +166,9 @@ class Timeline:
                 words.insert(
                     0, f"it was back {self._was_back - self.struck:+.1f} s after the failure and did not stay so"
                 )
-            return words + [text for _at, text in list(self.events)[-5:]]
+            # The newest, each once: an event that comes again and again would be all that there is to read.
+            texts = list(dict.fromkeys(text for _at, text in reversed(self.events)))
+            return words + texts[:EVENTS_SAID][::-1]
 
     def _missing(self) -> list[str]:
         lasting = self._striking or (self._lasts and self.undone is None)

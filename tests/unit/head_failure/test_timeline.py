@@ -264,3 +264,12 @@ def test_last_seen(build, line):
         *("the GCS did not answer", "the Serve controller did not answer"),
         "Warning Pod/svc-abcde-head-x Failed: pull failed",
     ]
+
+
+def test_an_event_that_comes_again_and_again_is_said_once(build, line):
+    timeline = line()
+    involved = {"kind": "Pod", "name": "svc-abcde-head-x"}
+    for number, reason in enumerate(["Zero", "One", "Two", "Three", "Unhealthy", "Four", "Unhealthy", "Unhealthy"]):
+        timeline.event("ADDED", {"type": "Warning", "reason": reason, "involvedObject": involved}, 110 + number)
+    said = [text.split()[2] for text in timeline.last_seen() if text.startswith("Warning")]
+    assert said == ["One:", "Two:", "Three:", "Four:", "Unhealthy:"]

@@ -42,17 +42,17 @@ def test_a_cable_is_pulled_and_plugged_in_once() -> None:
 
 def test_an_address_is_blocked_once() -> None:
     expected = "iptables -w 10 -t mangle -I FORWARD -m conntrack --ctorigdst {} -m comment --comment rayops-cut -j DROP"
-    assert texts(MODULE["block"](OTHERS, "10.96.7.7")) == [expected.format("10.96.7.7")]
-    assert MODULE["block"](OTHERS + OURS, "10.96.7.7") == []
+    assert texts(MODULE["block"](OTHERS, "FORWARD", "10.96.7.7")) == [expected.format("10.96.7.7")]
+    assert MODULE["block"](OTHERS + OURS, "FORWARD", "10.96.7.7") == []
     # Neither a part of an address nor another one.
-    assert texts(MODULE["block"](OTHERS + OURS, "10.96.7.70")) == [expected.format("10.96.7.70")]
+    assert texts(MODULE["block"](OTHERS + OURS, "FORWARD", "10.96.7.70")) == [expected.format("10.96.7.70")]
 
 
 def test_only_rules_of_ours_are_taken_away() -> None:
-    second = OURS.replace("10.96.7.7", "10.96.7.8")
+    second = OURS.replace("FORWARD", "OUTPUT")
     assert texts(MODULE["unblock"](OTHERS + OURS + second)) == [
-        f"iptables -w 10 -t mangle -D FORWARD -m conntrack --ctorigdst {address} -m comment --comment rayops-cut -j DROP"
-        for address in ("10.96.7.7", "10.96.7.8")
+        f"iptables -w 10 -t mangle -D {chain} -m conntrack --ctorigdst 10.96.7.7 -m comment --comment rayops-cut -j DROP"
+        for chain in ("FORWARD", "OUTPUT")
     ]
     assert MODULE["unblock"](OTHERS) == []
 
