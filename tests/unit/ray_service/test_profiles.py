@@ -18,10 +18,8 @@ import yaml
 
 ROLE = Path(__file__).parents[3] / "roles" / "ray_service"
 TOKEN = "hf_" + "a1B2" * 8
-APPLICATION = {
-    "import_path": "shop:app",
-    "deployments": [{"name": "Till"}, {"name": "Shelf", "autoscaling_config": {"min_replicas": 2, "max_replicas": 2}}],
-}
+SCALING = {"autoscaling_config": {"min_replicas": 2, "max_replicas": 2}}
+APPLICATION = {"import_path": "shop:app", "deployments": [{"name": "Till"}, {"name": "Shelf"} | SCALING]}
 PROFILES: dict[str, dict[str, Any]] = {
     "cpu": {},
     "gpu": {"ray_service_profile": "gpu"},
@@ -173,6 +171,31 @@ def test_ray_refuses_the_simpler_way(render: Any) -> None:
         ServeDeploySchema.model_validate(config)
 
 
+@pytest.mark.parametrize(
+    ("said", "replicas"), [({}, 2), ({"num_replicas": 2}, 2), ({"autoscaling_config": None}, 2), (SCALING, None)]
+)
+def test_the_number_of_replicas_is_not_that_of_the_code(render: Any, said: dict[str, Any], replicas: int | None) -> None:
+    """What Ray's controller makes of the config, as KubeRay sends it, beside a decorator such as the blueprint's."""
+    from ray import serve
+    from ray.serve._private.application_state import override_deployment_info
+    from ray.serve._private.deployment_info import DeploymentInfo
+    from ray.serve.schema import ServeDeploySchema
+
+    @serve.deployment(autoscaling_config={"min_replicas": 0, "max_replicas": 6})
+    class Shelf:
+        pass
+
+    own = {"import_path": "shop:app", "deployments": [{"name": "Shelf"} | said]}
+    service = service_of(render, "custom", ray_service_applications=[own])
+    config = ServeDeploySchema.model_validate(json.loads(json.dumps(serve_config(service))))
+    code = DeploymentInfo(Shelf._deployment_config, Shelf._replica_config, 0, "job")
+    made = override_deployment_info({"Shelf": code}, config.applications[0])["Shelf"].deployment_config
+    if replicas is None:
+        assert made.autoscaling_config.min_replicas == made.autoscaling_config.max_replicas == 2
+    else:
+        assert (made.num_replicas, made.autoscaling_config) == (replicas, None)
+
+
 def test_application_of_ones_own_keeps_what_it_says(render: Any) -> None:
     own = {
         "name": "x",
@@ -184,12 +207,13 @@ def test_application_of_ones_own_keeps_what_it_says(render: Any) -> None:
         "runtime_env": {"a": 1},
     }
     given = {"ray_service_applications": [own], "ray_service_num_replicas": 4}
+    fixed = {"autoscaling_config": None}
     (made,) = render("ray_service__applications", **(PROFILES["custom"] | given))
     assert made == own | {
         "route_prefix": "/",
         "deployments": [
-            {"name": "d", "num_replicas": 3, "max_replicas_per_node": 1, "graceful_shutdown_timeout_s": 50},
-            {"name": "e", "num_replicas": 4, "max_replicas_per_node": 2, "graceful_shutdown_timeout_s": 7},
+            fixed | {"name": "d", "num_replicas": 3, "max_replicas_per_node": 1, "graceful_shutdown_timeout_s": 50},
+            fixed | {"name": "e", "num_replicas": 4, "max_replicas_per_node": 2, "graceful_shutdown_timeout_s": 7},
         ],
     }
 
