@@ -11,7 +11,9 @@ short_description: Wait until a RayService really serves
 version_added: 0.1.0
 description:
   - Waits until the operator has acted on the present spec, no upgrade is under way, every application is RUNNING and every
-    deployment HEALTHY, as many serve endpoints are ready as the deployments need nodes, and the head pod is ready.
+    deployment HEALTHY, as many serve endpoints are ready as the deployments need nodes, the head pod is ready, and each
+    deployment has as many running replicas as C(serveConfigV2) says. The last it asks the head's dashboard, through the API
+    server (C(pods/proxy)).
   - Stops at once when that cannot come any more, with the operator's, the application's, the registry's or the head's own
     message. Such are a spec that the operator refuses, an application that fails to deploy, an image that does not exist, a
     Secret that is missing, a head that ends again and again.

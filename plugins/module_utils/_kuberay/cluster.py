@@ -102,9 +102,15 @@ class RayServiceReader:
         Raises ApiFailure only where there is no answer at all.
         """
         target = quote("/" + path.lstrip("/"), safe="/?&=%+,;:@!$'()*~")
-        proxy = f"/api/v1/namespaces/{self.namespace}/services/{self.name}-serve-svc:8000/proxy"
+        return self._proxied(f"services/{self.name}-serve-svc:8000/proxy{target}")
+
+    def served(self, head: str) -> Answer:
+        """What Serve consists of, from the dashboard of this head pod; likewise."""
+        return self._proxied(f"pods/{head}:8265/proxy/api/serve/applications/")
+
+    def _proxied(self, target: str) -> Answer:
         try:
-            return self.cluster.request("GET", proxy + target, accept="*/*")
+            return self.cluster.request("GET", f"/api/v1/namespaces/{self.namespace}/{target}", accept="*/*")
         except ApiFailure as failure:
             if failure.answer is None:
                 raise

@@ -41,10 +41,14 @@ class Assessment:
 
 @dataclass(frozen=True)
 class ServeConfig:
-    """What serveConfigV2 demands: the names of the applications, and how many nodes must serve at the least."""
+    """What serveConfigV2 demands: the names of the applications, and how many nodes must serve at the least.
+
+    C(replicas): how many each deployment must have at the least, by application and name; 0 where only its code says it.
+    """
 
     applications: tuple[str, ...]
     endpoints: int
+    replicas: dict[tuple[str, str], int]
 
 
 def shorten(text: str, limit: int = MESSAGE_LIMIT) -> str:
@@ -67,20 +71,26 @@ def parse_serve_config(text: str) -> ServeConfig:
     applications = [app for app in config.get("applications") or [] if isinstance(app, dict)]
     # Ray calls an application without a name "default", and so does KubeRay.
     names = tuple(app.get("name") or "default" for app in applications)
-    deployments = [one for app in applications for one in app.get("deployments") or [] if isinstance(one, dict)]
-    return ServeConfig(names, max([1, *(_nodes_of(one) for one in deployments)]))
+    deployments = [
+        (name, one)
+        for name, app in zip(names, applications, strict=True)
+        for one in app.get("deployments") or []
+        if isinstance(one, dict)
+    ]
+    # Only max_replicas_per_node 1 lets us say that replicas are on as many nodes.
+    nodes = [_replicas_of(one) for _name, one in deployments if one.get("max_replicas_per_node") == 1]
+    replicas = {(name, one.get("name") or ""): _replicas_of(one) for name, one in deployments}
+    return ServeConfig(names, max([1, *nodes]), replicas)
 
 
-def _nodes_of(deployment: dict[str, t.Any]) -> int:
-    """Nodes that a deployment spreads over at the least; only max_replicas_per_node 1 lets us say more than one."""
-    if deployment.get("max_replicas_per_node") != 1:
-        return 1
+def _replicas_of(deployment: dict[str, t.Any]) -> int:
+    """Replicas that a deployment must have at any time, as far as the config says it."""
     replicas = deployment.get("num_replicas")
     if isinstance(replicas, int):
         return replicas
-    # num_replicas "auto" or absent, with autoscaling: as many as it must have at any time
+    # num_replicas "auto" or absent, with autoscaling
     scaling = deployment.get("autoscaling_config")
-    return int(scaling.get("min_replicas") or 1) if isinstance(scaling, dict) else 1
+    return int(scaling.get("min_replicas", 1) or 0) if isinstance(scaling, dict) else 0
 
 
 def condition_of(rayservice: dict[str, t.Any], kind: str) -> dict[str, t.Any]:
@@ -195,4 +205,22 @@ def _unready_applications(rayservice: dict[str, t.Any], endpoints: int | None) -
     count = (rayservice.get("status") or {}).get("numServeEndpoints") or 0 if endpoints is None else endpoints
     if count < config.endpoints:
         reasons.append(f"{count} of at least {config.endpoints} serve endpoints are ready")
+    return reasons
+
+
+def missing_replicas(rayservice: dict[str, t.Any], served: dict[str, t.Any]) -> list[str]:
+    """Deployments with fewer running replicas than serveConfigV2 demands.
+
+    The status does not tell: a deployment that something scales to none is HEALTHY with none.
+
+    C(served): the dashboard's C(/api/serve/applications/) (ServeInstanceDetails of Ray 2.x).
+    """
+    config = parse_serve_config((rayservice.get("spec") or {}).get("serveConfigV2") or "")
+    applications = served.get("applications") or {}
+    reasons = []
+    for (application, name), wanted in sorted(config.replicas.items()):
+        deployment = ((applications.get(application) or {}).get("deployments") or {}).get(name) or {}
+        running = sum(one.get("state") == "RUNNING" for one in deployment.get("replicas") or [])
+        if running < wanted:
+            reasons.append(f"deployment {name} of application {application} has {running} running replicas of at least {wanted}")
     return reasons

@@ -21,6 +21,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.readiness
     assess,
     cluster_of,
     generation_observed,
+    missing_replicas,
 )
 
 POLL_SECONDS = 1.0
@@ -33,7 +34,7 @@ OLD_STATUS_SECONDS = 30.0
 UNOBSERVED_SECONDS = 15.0
 #: Rights are refused for moments while tokens or role bindings are renewed; for longer, they are refused.
 FORBIDDEN_SECONDS = 60.0
-#: How long a ready service may answer the request with something else than 2xx (its proxies learn the routes).
+#: How long a ready service may answer the request with something else than 2xx (its proxies learn the routes), or lack replicas.
 REQUEST_SECONDS = 60.0
 REPORT_SECONDS = 15.0
 
@@ -48,6 +49,8 @@ class Reader(t.Protocol):
     def warnings(self) -> list[str]: ...
 
     def get(self, path: str) -> Answer: ...
+
+    def served(self, head: str) -> Answer: ...
 
 
 @dataclass
@@ -134,8 +137,9 @@ class Wait:
         settled = self._settled(rayservice, server_time)
         self._keep("terminal", verdict.terminal)
         if verdict.ready:
-            return self._request() if settled else ""
+            return self._confirm(rayservice, pods) if settled else ""
         self._keep("request", False)
+        self._keep("replicas", False)
         if verdict.terminal:
             return self._terminal_after("terminal", SETTLE_SECONDS, "\n".join(verdict.reasons))
         return self._judge_pods(findings, pods, settled)
@@ -186,6 +190,20 @@ class Wait:
         if key not in self._logs:
             self._logs[key] = self.reader.previous_log(finding.pod, finding.crashed)
         return self._logs[key]
+
+    def _confirm(self, rayservice: dict[str, t.Any], pods: list[dict[str, t.Any]]) -> str:
+        """Ask Ray itself for what the status does not tell, and then the applications."""
+        head = next(pod["metadata"]["name"] for pod in pods if pod_rules.is_head(pod) and pod_rules.is_ready(pod))
+        answer = self.reader.served(head)
+        if answer.status == 200:
+            problems = missing_replicas(rayservice, answer.json())
+        else:
+            problems = [f"the dashboard of {head} answers {answer.status} to who asks for the replicas: {answer.body.strip()[:600]}"]
+        self._keep("replicas", bool(problems))
+        if not problems:
+            return self._request()
+        self.last.reasons = problems
+        return self._terminal_after("replicas", REQUEST_SECONDS, "it is ready, but " + "; ".join(problems))
 
     def _request(self) -> str:
         if self.request_path is None:

@@ -85,6 +85,12 @@ def test_through_the_service() -> None:
     assert (answer.status, answer.body) == (500, "boom")
 
 
+def test_through_the_head() -> None:
+    path = "/api/v1/namespaces/ns/pods/h:8265/proxy/api/serve/applications/"
+    assert reader({path: {"applications": {}}})[0].served("h").json() == {"applications": {}}
+    assert reader({path: failure(403)})[0].served("h").status == 403
+
+
 def event(name: str, time: str, message: str) -> dict[str, Any]:
     return {"involvedObject": {"kind": "Pod", "name": name}, "reason": "Failed", "message": message, "lastTimestamp": time}
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.readiness
     Assessment,
     assess,
     cluster_of,
+    missing_replicas,
     parse_serve_config,
     shorten,
 )
@@ -160,6 +162,32 @@ CONFIGS = {
 def test_serve_config(text: str, names: tuple[str, ...], endpoints: int) -> None:
     config = parse_serve_config(text)
     assert (config.applications, config.endpoints) == (names, endpoints)
+
+
+@pytest.mark.parametrize(
+    ("said", "states", "reason"),
+    [
+        ({"num_replicas": 2, "autoscaling_config": None}, ["RUNNING", "RUNNING"], None),
+        ({"num_replicas": 2}, ["RUNNING", "STARTING"], "has 1 running replicas of at least 2"),
+        ({"num_replicas": 1}, [], "has 0 running replicas of at least 1"),
+        ({"autoscaling_config": {"min_replicas": 2}}, ["RUNNING"], "has 1 running replicas of at least 2"),
+        ({"autoscaling_config": {"min_replicas": 0}}, [], None),
+        ({"autoscaling_config": {}}, [], "has 0 running replicas of at least 1"),
+        # Its code says it.
+        ({}, [], None),
+    ],
+)
+def test_replicas_that_run(rayservice: dict[str, Any], said: dict[str, Any], states: list[str], reason: str | None) -> None:
+    config = {"applications": [{"name": "mistral", "deployments": [{"name": "Mistral"} | said]}]}
+    change(rayservice, "spec/serveConfigV2", json.dumps(config))
+    replicas = [{"replica_id": "x", "state": state} for state in states]
+    served = {"applications": {"mistral": {"status": "RUNNING", "deployments": {"Mistral": {"replicas": replicas}}}}}
+    assert missing_replicas(rayservice, served) == ([f"deployment Mistral of application mistral {reason}"] if reason else [])
+
+
+@pytest.mark.parametrize("served", [{}, {"applications": {"mistral": {"status": "RUNNING"}}}])
+def test_replicas_of_what_is_not_there(rayservice: dict[str, Any], served: dict[str, Any]) -> None:
+    assert missing_replicas(rayservice, served) == ["deployment Mistral of application mistral has 0 running replicas of at least 2"]
 
 
 @pytest.mark.parametrize("text", ["[1]", "applications: 3", "a: ["])

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +30,11 @@ class Clock:
         self.time += seconds
 
 
+def replicas(count: int) -> Answer:
+    deployments = {"Mistral": {"status": "HEALTHY", "replicas": [{"state": "RUNNING"}] * count}}
+    return Answer(200, {}, json.dumps({"applications": {"mistral": {"status": "RUNNING", "deployments": deployments}}}))
+
+
 class Script:
     """A reader whose answers are functions of the time."""
 
@@ -38,6 +44,7 @@ class Script:
         self._pods = pods
         self.server_time: float | None = LATER
         self.answers = [Answer(200, {}, "[]")]
+        self.dashboard: Callable[[float], Answer] = lambda time: replicas(2)
         self.log = ""
         self.logs_read = 0
 
@@ -59,6 +66,10 @@ class Script:
 
     def get(self, path: str) -> Answer:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def served(self, head: str) -> Answer:
+        assert head == "mistral-mdpr9-head-fsgf9"
+        return self.dashboard(self.clock.time)
 
 
 class Bench:
@@ -285,6 +296,27 @@ def test_a_request_that_keeps_failing_ends_it(bench: Bench) -> None:
     outcome = bench.run(timeout=600, request_path="/infer")
     assert (outcome.end, outcome.seconds) == ("terminal", 60)
     assert outcome.message == "it is ready, but GET /infer answers 500: Internal Server Error"
+
+
+def test_replicas_that_come_late_are_waited_for(bench: Bench) -> None:
+    bench.reader.dashboard = lambda time: Answer(503, {}, "") if time < 10 else replicas(1 if time < 20 else 2)
+    outcome = bench.run(request_path="/infer")
+    assert (outcome.end, outcome.seconds) == ("ready", 20)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (replicas(0), "deployment Mistral of application mistral has 0 running replicas of at least 2"),
+        (Answer(403, {}, "no pods/proxy"), "mistral-mdpr9-head-fsgf9 answers 403 to who asks for the replicas: no pods/proxy"),
+    ],
+)
+def test_replicas_that_do_not_come_end_it(bench: Bench, answer: Answer, words: str) -> None:
+    """The status is the best there is, but the code scales to none."""
+    bench.reader.dashboard = lambda time: answer
+    outcome = bench.run(timeout=600, request_path="/infer")
+    assert (outcome.end, outcome.seconds, outcome.response) == ("terminal", 60, None)
+    assert words in outcome.message
 
 
 def test_progress_on_change_and_every_fifteen_seconds(bench: Bench) -> None:
