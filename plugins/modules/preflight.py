@@ -75,6 +75,10 @@ options:
         type: list
         elements: dict
         default: []
+      openai_api:
+        description: Whether the O(ray_service.applications) have OpenAI's API.
+        type: bool
+        default: false
       num_replicas:
         description: Number of workers and of replicas of each deployment.
         type: int
@@ -303,6 +307,7 @@ OPTIONS = {
             "profile_content": {"type": "dict"},
             "accept_unsupported": {"type": "bool", "default": False},
             "applications": {"type": "list", "elements": "dict", "default": []},
+            "openai_api": {"type": "bool", "default": False},
             "num_replicas": {"type": "int", "default": 2},
             "ray_version": {"type": "str", "default": ""},
             "redis": {"type": "dict", "default": {}},

@@ -56,6 +56,21 @@ def profile_problems(values: dict[str, t.Any], local: bool, exists: t.Callable[[
     return found
 
 
+def serves(values: dict[str, t.Any], profile: dict[str, t.Any]) -> bool:
+    """Whether what the profile says of its own application is true of what is served, as the role has it."""
+    return not (values["applications"] and "import_path" in profile)
+
+
+def api_problems(values: dict[str, t.Any]) -> list[str]:
+    """Rules for OpenAI's API of the user's applications: who asks there has to name a model."""
+    if not values["openai_api"]:
+        return []
+    variable = "ray_service_openai_api"
+    if not values["applications"]:
+        return [problem(variable, True, "false without ray_service_applications: of its own the profile says it itself")]
+    return [] if values["model"] else [problem("ray_service_model", "", f"the model's name in the API, with {variable}")]
+
+
 def application_problems(values: dict[str, t.Any], least: int) -> list[str]:
     """Rules for the applications: the user's, as in a Serve config, or else the profile's.
 

@@ -12,6 +12,7 @@ import os
 import re
 import typing as t
 
+from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight import ray_applications
 from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.problem import hide_credentials, problem
 
 GGUF_MAGIC = b"GGUF"
@@ -68,12 +69,13 @@ def token_problems(values: dict[str, t.Any], profile: dict[str, t.Any]) -> list[
 
     Args:
         values: hf_token (the token itself), or hf_token_secret (namespace, name and key of the Secret that holds it) and
-            hf_secret_token (the token in it, None if nobody has looked); model, model_source.
+            hf_secret_token (the token in it, None if nobody has looked); model, model_source, applications.
         profile: hub (whether the model is fetched from the hub, if nothing else is said), model.
     """
     variable = "ray_service_hf_token"
     token, secret = values["hf_token"], values["hf_token_secret"]
-    hub_model = (values["model_source"] or values["model"] or profile.get("model", "")) if profile.get("hub") else ""
+    hub = profile.get("hub") and ray_applications.serves(values, profile)
+    hub_model = (values["model_source"] or values["model"] or profile.get("model", "")) if hub else ""
     if token and secret:
         return [f"{variable} and {variable}_secret are both set: expected one of them"]
     if token:

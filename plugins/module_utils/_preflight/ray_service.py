@@ -148,7 +148,7 @@ def ray_service_problems(
 
     Args:
         values: name, namespace, profile, profiles (the known ones), profile_content (what the profile's file sets, None if
-            nobody has looked), accept_unsupported, applications, num_replicas, ray_version, redis (address, username, password_secret),
+            nobody has looked), accept_unsupported, applications, openai_api, num_replicas, ray_version, redis (address, username, password_secret),
             redis_password_given, redis_ca, image, env (names of variables), worker_drain_seconds, model, model_source, tensor_parallel_size,
             model_cache, compile_cache, hf_token, hf_token_secret, gguf_path, gguf_volume, gguf_url, gguf_sha256.
         redis_backend: None for a role on its own, whose C(redis) says whether there is fault tolerance.
@@ -177,6 +177,7 @@ def ray_service_problems(
     if values["worker_drain_seconds"] < LEAST_WORKER_DRAIN:
         expectation = f"at least {LEAST_WORKER_DRAIN}, for Serve's proxy takes 30 seconds to leave a worker"
         found.append(problem("ray_service_worker_drain_seconds", values["worker_drain_seconds"], expectation))
+    found += ray_applications.api_problems(values)
     found += ray_model.model_problems(values)
     found += ray_model.token_problems(values, profile)
     found += ray_model.gguf_problems(values, local, read_start)

@@ -27,6 +27,7 @@ PROFILE = {
     "import_path": "m:build",
     "deployments": DEPLOYMENTS,
 }
+OWN = [{"import_path": "a:b", "deployments": DEPLOYMENTS}]
 HUB = PROFILE | {"hub": True, "model": "mistralai/Mistral-7B-Instruct-v0.2", "image": "ray:1"}
 OLD = PROFILE | {"unsupported": "it is old", "ray_version": "2.22.0"}
 TOKEN = "hf_" + "a1B2" * 8
@@ -52,6 +53,9 @@ def problems(values: dict[str, Any], backend: str | None = None, local: bool = F
         {"profile_content": HUB, "model_source": "/cache/models/mistral"},
         {"profile_content": HUB, "model": "Qwen/Qwen2.5-7B-Instruct"},
         {"profile_content": PROFILE, "model": "mistralai/Mistral-7B-Instruct-v0.2"},
+        # In place of the model of the hub.
+        {"profile_content": HUB, "applications": OWN},
+        {"profile_content": HUB, "applications": OWN, "openai_api": True, "model": "mistralai/Mistral-7B-Instruct-v0.2"},
         {
             "model": "tiny-mistral_2.Q4",
             "tensor_parallel_size": 8,
@@ -177,6 +181,18 @@ def deployment(**values: Any) -> dict[str, Any]:
             {"profile_content": HUB, "model": "meta-llama/X"},
             "ray_service_hf_token is empty",
             "meta-llama/X is given only",
+        ),
+        ({"openai_api": True}, "ray_service_openai_api is True", "without ray_service_applications"),
+        (
+            {"profile_content": PROFILE, "applications": OWN, "openai_api": True},
+            "ray_service_model is ''",
+            "with ray_service_openai_api",
+        ),
+        # A profile without an application of its own speaks of the user's.
+        (
+            {"profile_content": {key: HUB[key] for key in HUB if key != "import_path"}, "applications": OWN},
+            "ray_service_hf_token is empty",
+            "mistralai",
         ),
         ({"env": ["HF_TOKEN"]}, "ray_service_env, or the profile's env, sets HF_TOKEN", "ray_service_hf_token_secret"),
         ({"gguf_volume": CLAIM}, "ray_service_gguf_path is ''", "in ray_service_gguf_volume"),

@@ -218,6 +218,37 @@ def test_application_of_ones_own_keeps_what_it_says(render: Any) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "path", "openai_api", "model"),
+    [
+        ({}, "/v1/models", True, "mistralai/Mistral-7B-Instruct-v0.2"),
+        ({"ray_service_applications": [APPLICATION]}, "/-/healthz", False, ""),
+        (
+            {
+                "ray_service_applications": [APPLICATION],
+                "ray_service_openai_api": True,
+                "ray_service_model": "m",
+                "ray_service_request_path": "/v1/models",
+            },
+            "/v1/models",
+            True,
+            "m",
+        ),
+    ],
+)
+def test_application_of_ones_own_on_the_workers_of_gpu(
+    render: Any, given: dict[str, Any], path: str, openai_api: bool, model: str
+) -> None:
+    address = render("ray_service__address", ray_service_profile="gpu", **given)
+    assert (address["request_path"], address["openai_api"], address["model"]) == (path, openai_api, model)
+
+
+def test_profile_without_an_application_speaks_of_the_users(render: Any) -> None:
+    own = render("ray_service__profile", ray_service_profile="custom") | {"request_path": "/till", "openai_api": True}
+    address = render("ray_service__address", **PROFILES["custom"], ray_service__profile=own)
+    assert (address["request_path"], address["openai_api"]) == ("/till", True)
+
+
 @pytest.mark.parametrize("case", ["neuron", "neuron_parallel", "neuron_blueprint"])
 def test_neuron_fits_the_pools_of_nodes(render: Any, render_addons: Any, case: str) -> None:
     """Pods find the nodes that eks_addons makes: by labels, taints, scheduler and device."""
