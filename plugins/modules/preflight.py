@@ -157,7 +157,16 @@ options:
         type: str
         default: ""
       env:
-        description: Names of the environment variables that head and workers are given.
+        description:
+          - Names of the environment variables that head and workers are given, without those that are only a reference to the
+            token, C($(HF_TOKEN)).
+        type: list
+        elements: str
+        default: []
+      tokens_in:
+        description:
+          - Names of the variables, but O(ray_service.hf_token), in which something looks like a token of the Hugging Face hub. Who calls
+            the module looks for it, so that nothing of it is handed over.
         type: list
         elements: str
         default: []
@@ -291,47 +300,12 @@ import typing as t
 
 from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight import aws_account, checks, facts
-from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.ray_service import ray_service_problems
+from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight import aws_account, checks, facts, ray_service
 
 OPTIONS = {
     "kubeconfig": {"type": "str", "default": ""},
     "redis_backend": {"type": "str"},
-    "ray_service": {
-        "type": "dict",
-        "options": {
-            "name": {"type": "str", "required": True},
-            "namespace": {"type": "str", "required": True},
-            "profile": {"type": "str", "default": "cpu"},
-            "profiles": {"type": "list", "elements": "str", "default": ["cpu"]},
-            "profile_content": {"type": "dict"},
-            "accept_unsupported": {"type": "bool", "default": False},
-            "applications": {"type": "list", "elements": "dict", "default": []},
-            "openai_api": {"type": "bool", "default": False},
-            "num_replicas": {"type": "int", "default": 2},
-            "ray_version": {"type": "str", "default": ""},
-            "redis": {"type": "dict", "default": {}},
-            # Not the password, only whether there is one.
-            "redis_password_given": {"type": "bool", "default": False, "no_log": False},
-            "redis_ca": {"type": "str", "default": ""},
-            "image": {"type": "str", "default": ""},
-            "model": {"type": "str", "default": ""},
-            "model_source": {"type": "str", "default": ""},
-            "tensor_parallel_size": {"type": "int", "default": 0},
-            "model_cache": {"type": "dict", "default": {}},
-            "compile_cache": {"type": "dict", "default": {}},
-            "hf_token": {"type": "str", "default": "", "no_log": True},
-            # Where it is, not the token.
-            "hf_token_secret": {"type": "dict", "default": {}, "no_log": False},
-            "hf_secret_token": {"type": "str", "no_log": True},
-            "gguf_path": {"type": "str", "default": ""},
-            "gguf_volume": {"type": "dict", "default": {}},
-            "gguf_url": {"type": "str", "default": ""},
-            "gguf_sha256": {"type": "str", "default": ""},
-            "env": {"type": "list", "elements": "str", "default": []},
-            "worker_drain_seconds": {"type": "int", "default": 60},
-        },
-    },
+    "ray_service": {"type": "dict", "options": ray_service.OPTIONS},
     "local_cluster": {
         "type": "dict",
         "options": {
@@ -364,7 +338,7 @@ def find_problems(params: dict, run: facts.Run, on_aws: bool) -> dict[str, list[
         ]
     if service:
         local = bool(cluster) and not kubeconfig and not on_aws
-        found["ray_service"] = ray_service_problems(
+        found["ray_service"] = ray_service.ray_service_problems(
             service, params["redis_backend"], local, os.path.isfile, facts.file_start, on_aws
         )
     return found

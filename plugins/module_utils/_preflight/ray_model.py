@@ -20,6 +20,17 @@ HF_TOKEN = re.compile(r"hf_[A-Za-z0-9]{30,}")
 SECRET_KEYS = ("namespace", "name", "key")
 # Owners whose models the Hugging Face hub gives to those only who have agreed to a licence.
 GATED = re.compile(r"(mistralai|meta-llama)/|google/gemma")
+# What some profiles use, and others have no use for. A token that nothing needs does no harm.
+USABLE = (
+    "compile_cache",
+    "gguf_path",
+    "gguf_sha256",
+    "gguf_url",
+    "gguf_volume",
+    "model_cache",
+    "model_source",
+    "tensor_parallel_size",
+)
 # Of a volume in a pod. A word that is none of them would be dropped without a word, and the pod would get an empty directory.
 VOLUME_SOURCES = (
     "configMap",
@@ -33,6 +44,18 @@ VOLUME_SOURCES = (
     "projected",
     "secret",
 )
+
+
+def unused_problems(values: dict[str, t.Any], profile: dict[str, t.Any]) -> list[str]:
+    """Variables that the profile does not use, if it says which it uses: who sets one means something by it."""
+    if "uses" not in profile:
+        return []
+    return [
+        problem(f"ray_service_{name}", hide_credentials(values[name]) if name == "gguf_url" else values[name], "nothing")
+        + f", for the profile {values['profile']!r} makes no use of it"
+        for name in USABLE
+        if values[name] and name not in profile["uses"]
+    ]
 
 
 def model_problems(values: dict[str, t.Any]) -> list[str]:

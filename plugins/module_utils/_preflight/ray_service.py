@@ -27,8 +27,54 @@ LEAST_WORKER_DRAIN = 35
 RESERVED_ENV = ("RAY_REDIS_ADDRESS", "REDIS_USERNAME", "REDIS_PASSWORD", "RAY_external_storage_namespace")
 # Each of them takes the proxies off all workers, unless HAProxy stands in their place (Ray 2.60, controller.py).
 PROXIES_ON_HEAD_ONLY = ("RAY_SERVE_THROUGHPUT_OPTIMIZED", "RAY_SERVE_ENABLE_DIRECT_INGRESS")
-# It would stand in the RayService, for all who may read that.
-TOKEN_ENV = "HF_TOKEN"
+# Under these names programs look for a token. It would stand in the RayService, for all who may read that.
+TOKEN_ENV = (
+    "HF_TOKEN",
+    "HF_API_TOKEN",
+    "HF_HUB_TOKEN",
+    "HUGGINGFACEHUB_API_TOKEN",
+    "HUGGINGFACE_API_TOKEN",
+    "HUGGINGFACE_HUB_TOKEN",
+    "HUGGINGFACE_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "HUGGING_FACE_TOKEN",
+)
+TOKEN_IS_READ = "all who may look at the RayService could read it"
+
+OPTIONS: dict[str, t.Any] = {
+    "name": {"type": "str", "required": True},
+    "namespace": {"type": "str", "required": True},
+    "profile": {"type": "str", "default": "cpu"},
+    "profiles": {"type": "list", "elements": "str", "default": ["cpu"]},
+    "profile_content": {"type": "dict"},
+    "accept_unsupported": {"type": "bool", "default": False},
+    "applications": {"type": "list", "elements": "dict", "default": []},
+    "openai_api": {"type": "bool", "default": False},
+    "num_replicas": {"type": "int", "default": 2},
+    "ray_version": {"type": "str", "default": ""},
+    "redis": {"type": "dict", "default": {}},
+    # Not the password, only whether there is one.
+    "redis_password_given": {"type": "bool", "default": False, "no_log": False},
+    "redis_ca": {"type": "str", "default": ""},
+    "image": {"type": "str", "default": ""},
+    "model": {"type": "str", "default": ""},
+    "model_source": {"type": "str", "default": ""},
+    "tensor_parallel_size": {"type": "int", "default": 0},
+    "model_cache": {"type": "dict", "default": {}},
+    "compile_cache": {"type": "dict", "default": {}},
+    "hf_token": {"type": "str", "default": "", "no_log": True},
+    # Where it is, not the token.
+    "hf_token_secret": {"type": "dict", "default": {}, "no_log": False},
+    "hf_secret_token": {"type": "str", "no_log": True},
+    "gguf_path": {"type": "str", "default": ""},
+    "gguf_volume": {"type": "dict", "default": {}},
+    "gguf_url": {"type": "str", "default": ""},
+    "gguf_sha256": {"type": "str", "default": ""},
+    "env": {"type": "list", "elements": "str", "default": []},
+    # Where, not what.
+    "tokens_in": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "worker_drain_seconds": {"type": "int", "default": 60},
+}
 
 
 def is_fault_tolerant(backend: str | None, redis: dict[str, t.Any]) -> bool:
@@ -100,12 +146,22 @@ def env_problems(names: t.Sequence[str]) -> list[str]:
             f"ray_service_env, or the profile's env, sets {', '.join(off)} without RAY_SERVE_ENABLE_HA_PROXY: expected both or none,"
             " for without it Ray Serve listens on the head only, and nobody is answered without a head"
         )
-    if TOKEN_ENV in names:
+    tokens = [name for name in TOKEN_ENV if name in names]
+    if tokens:
         found.append(
-            f"ray_service_env, or the profile's env, sets {TOKEN_ENV}: expected the token in ray_service_hf_token, or in a Secret,"
-            " by ray_service_hf_token_secret; in the environment all who may look at the RayService could read it"
+            f"ray_service_env, or the profile's env, sets {', '.join(tokens)}: expected the token in ray_service_hf_token, or in a"
+            " Secret, by ray_service_hf_token_secret, and at most $(HF_TOKEN) here; " + TOKEN_IS_READ
         )
     return found
+
+
+def token_place_problems(places: t.Sequence[str]) -> list[str]:
+    """C(places): names of variables that hold a token and are no place for one."""
+    return [
+        f"{place} has something in it that looks like a token of the Hugging Face hub, which is not shown: expected it in"
+        f" ray_service_hf_token, or in a Secret, by ray_service_hf_token_secret, and at most $(HF_TOKEN) in an environment; {TOKEN_IS_READ}"
+        for place in places
+    ]
 
 
 def version_problems(version: str, fault_tolerant: bool, switch: str) -> list[str]:
@@ -149,7 +205,7 @@ def ray_service_problems(
     Args:
         values: name, namespace, profile, profiles (the known ones), profile_content (what the profile's file sets, None if
             nobody has looked), accept_unsupported, applications, openai_api, num_replicas, ray_version, redis (address, username, password_secret),
-            redis_password_given, redis_ca, image, env (names of variables), worker_drain_seconds, model, model_source, tensor_parallel_size,
+            redis_password_given, redis_ca, image, env, tokens_in (names of variables), worker_drain_seconds, model, model_source, tensor_parallel_size,
             model_cache, compile_cache, hf_token, hf_token_secret, gguf_path, gguf_volume, gguf_url, gguf_sha256.
         redis_backend: None for a role on its own, whose C(redis) says whether there is fault tolerance.
         local: whether the cluster is one of this machine, whose images are built here.
@@ -178,7 +234,8 @@ def ray_service_problems(
         expectation = f"at least {LEAST_WORKER_DRAIN}, for Serve's proxy takes 30 seconds to leave a worker"
         found.append(problem("ray_service_worker_drain_seconds", values["worker_drain_seconds"], expectation))
     found += ray_applications.api_problems(values)
+    found += ray_model.unused_problems(values, profile)
     found += ray_model.model_problems(values)
     found += ray_model.token_problems(values, profile)
     found += ray_model.gguf_problems(values, local, read_start)
-    return found + env_problems(values["env"])
+    return found + env_problems(values["env"]) + token_place_problems(values["tokens_in"])

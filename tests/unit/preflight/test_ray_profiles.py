@@ -46,6 +46,10 @@ def problems(values: dict[str, Any], backend: str | None = None, local: bool = F
         {"profile_content": PROFILE, "image": "", "redis": {}} | {"profile_content": PROFILE | {"image": "ray:1"}},
         {"profile_content": OLD, "accept_unsupported": True},
         {"profile_content": HUB, "hf_token": TOKEN},
+        # A token for all profiles of an inventory.
+        {"profile_content": PROFILE | {"uses": []}, "hf_token": TOKEN, "model": "m"},
+        {"profile_content": PROFILE | {"uses": ["model_cache"]}, "model_cache": CLAIM},
+        {"env": ["HF_TOKEN_PATH", "HF_HUB_DISABLE_IMPLICIT_TOKEN"]},
         {"profile_content": HUB, "hf_token_secret": SECRET},
         {"profile_content": HUB, "hf_token_secret": SECRET, "hf_secret_token": TOKEN},
         # Fetched from elsewhere, or given to everybody.
@@ -194,7 +198,26 @@ def deployment(**values: Any) -> dict[str, Any]:
             "ray_service_hf_token is empty",
             "mistralai",
         ),
-        ({"env": ["HF_TOKEN"]}, "ray_service_env, or the profile's env, sets HF_TOKEN", "ray_service_hf_token_secret"),
+        *(
+            ({"env": ["A", name]}, f"ray_service_env, or the profile's env, sets {name}:", "ray_service_hf_token_secret")
+            for name in ("HF_TOKEN", "HF_API_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN", "HUGGINGFACE_TOKEN")
+        ),
+        ({"tokens_in": ["ray_service_env"]}, "ray_service_env has something in it that looks like a token", "in a Secret"),
+        *(
+            ({"profile": "x", "profiles": ["x"], "profile_content": PROFILE | {"uses": used}, name: value}, start, "'x' makes no use")
+            for used, name, value, start in (
+                ([], "model_source", "/cache/models", "ray_service_model_source is '/cache/models': expected nothing"),
+                (["model_source"], "tensor_parallel_size", 2, "ray_service_tensor_parallel_size is 2: expected nothing"),
+                (["compile_cache"], "model_cache", CLAIM, "ray_service_model_cache is {'persistentVolumeClaim'"),
+                ([], "compile_cache", CLAIM, "ray_service_compile_cache is {"),
+                ([], "gguf_path", "/m.gguf", "ray_service_gguf_path is '/m.gguf'"),
+            )
+        ),
+        (
+            {"profile_content": PROFILE | {"uses": ["gguf_sha256"]}, "gguf_url": "https://h/m?s3cret", "gguf_sha256": SHA256},
+            "ray_service_gguf_url is 'https://h/m?***': expected nothing",
+            "no use",
+        ),
         ({"gguf_volume": CLAIM}, "ray_service_gguf_path is ''", "in ray_service_gguf_volume"),
         ({"gguf_volume": CLAIM, "gguf_path": "a/../b"}, "ray_service_gguf_path is 'a/../b'", "without '..'"),
         ({"gguf_volume": {"nfs": "x"}, "gguf_path": "a"}, "ray_service_gguf_volume is {'nfs': 'x'}", "a volume"),
