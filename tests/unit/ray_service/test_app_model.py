@@ -35,6 +35,22 @@ def test_a_template_that_refuses() -> None:
         model().tokens([{"role": "refused", "content": "a"}])
 
 
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{{ messages[1].content.strip() }}", "has no element 1"),
+        ("{{ messages[0].content + 1 }}", "concatenate"),
+        ("{{ messages[0].content / 0 }}", "unsupported operand"),
+        ("{{ 1 / (messages | length - 1) }}", "division by zero"),
+    ],
+)
+def test_a_template_that_fails(monkeypatch: pytest.MonkeyPatch, template: str, words: str) -> None:
+    """At messages that it did not expect: jinja2's own errors, and Python's."""
+    monkeypatch.setattr(Llama, "template", template)
+    with pytest.raises(llama_model.BadPrompt, match=words):
+        model().tokens(asked("a"))
+
+
 def test_a_model_without_template(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Llama, "template", None)
     assert len(model().tokens(asked("abc"))) == 1 + len("of Mistral")

@@ -83,6 +83,16 @@ def test_arguments_arrive(replica: Callable[..., Any]) -> None:
         assert httpx.get(f"{url}/infer?sentence=forever").json() == ["xxx"]
 
 
+def test_an_answer_may_fill_the_context(replica: Callable[..., Any]) -> None:
+    with served(replica().app) as url:
+        asked = {"model": "org/tiny", "prompt": "forever", "max_tokens": 504}
+        answer = httpx.post(f"{url}/v1/completions", json=asked).json()
+        assert answer["usage"] == {"prompt_tokens": 8, "completion_tokens": 504, "total_tokens": 512}
+        refused = httpx.post(f"{url}/v1/completions", json=asked | {"max_tokens": 505})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "context_length_exceeded")
+        assert "from 1 to 512" in httpx.post(f"{url}/v1/completions", json=asked | {"max_tokens": 513}).json()["error"]["message"]
+
+
 @pytest.mark.parametrize(("threads", "cores", "expected"), [(3, 8, 3), (0, 8, 4), (0, 1, 1)])
 def test_threads(
     replica: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, threads: int, cores: int, expected: int

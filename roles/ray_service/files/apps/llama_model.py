@@ -73,7 +73,8 @@ class LlamaModel:
             return self._llama.tokenize(prompt.encode(), add_bos=True, special=True)
         try:
             text = self._chat(messages=prompt).prompt
-        except ValueError as problem:
+        # Not only what the template says itself: what it takes for granted and the conversation does not have, raises anything.
+        except Exception as problem:
             raise BadPrompt(str(problem)) from problem
         # The template has written the token that begins a text.
         return self._llama.tokenize(text.encode(), add_bos=False, special=True)

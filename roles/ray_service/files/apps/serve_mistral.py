@@ -30,8 +30,9 @@ class Args:
     model: str
     #: Tokens of prompt and answer together.
     context: int
-    #: Tokens of the longest answer that may be asked for, of one where the request does not say, of one of /infer.
-    max_tokens: int = 1024
+    #: Tokens of the longest answer that may be asked for (0: as many as the context has), of one where the request does not say, of
+    #: one of /infer.
+    max_tokens: int = 0
     default_max_tokens: int = 256
     infer_tokens: int = 16
     #: Bytes.
@@ -59,7 +60,8 @@ def build(args: dict[str, Any]) -> serve.Application:
         threads = given.threads or max(1, (os.cpu_count() or 1) // 2)
         engine = Engine(lambda: LlamaModel(given.model_path, given.context, threads))
         created = int(os.path.getmtime(given.model_path))
-        offer = Offer(given.model, created, given.context, given.max_tokens, given.default_max_tokens)
+        longest = given.max_tokens or given.context
+        offer = Offer(given.model, created, given.context, longest, given.default_max_tokens)
         headers = {
             "x-serve-replica": serve.get_replica_context().replica_tag,
             "x-serve-node": os.environ.get("NODE_NAME", ""),
