@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 
 def cluster(uid: str, **options: Any) -> dict[str, Any]:
     volumes = [
@@ -72,3 +74,39 @@ def test_lost_pods(render: Any) -> None:
         ray_service__pods_info={"resources": pods},
     )
     assert [p["metadata"]["name"] for p in lost] == ["c", "d"]
+
+
+REFERENCE = {"valueFrom": {"secretKeyRef": {"name": "mistral-hf-token", "key": "token"}}}
+SECRETS = {"resources": [{"metadata": {"name": name}} for name in ("mistral-redis", "mistral-hf-token", "mistral-other")]}
+REDIS = {"address": "redis://r:1"}
+
+
+@pytest.mark.parametrize(
+    ("given", "dropped"),
+    [
+        ({}, ["mistral-redis", "mistral-hf-token"]),
+        ({"ray_service_redis": REDIS, "ray_service_redis_password": "x"}, ["mistral-hf-token"]),
+        # Without fault tolerance no password is used.
+        ({"ray_service_redis_password": "x", "ray_service_hf_token": "x"}, ["mistral-redis"]),
+        ({"ray_service_redis": REDIS | {"password_secret": {"name": "x"}}, "ray_service_hf_token_secret": {"name": "x"}}, []),
+    ],
+)
+def test_secrets_of_before(render: Any, given: dict[str, Any], dropped: list[str]) -> None:
+    objects = render("ray_service__secrets_not_asked_for", ray_service__secrets_info=SECRETS, **given)
+    assert [one["metadata"] for one in objects] == [{"namespace": "mistral", "name": name} for name in dropped]
+    assert render("ray_service__secrets_not_asked_for", ray_service__secrets_info={"resources": []}, **given) == []
+
+
+@pytest.mark.parametrize(
+    ("clusters", "in_use"),
+    [
+        ([], []),
+        # The authorities of Redis have a name that begins like its password's.
+        ([cluster("a", redisAddress="redis://r:1")], []),
+        ([cluster("a", redisAddress="redis://r:1", redisPassword=PASSWORD), cluster("b")], ['"mistral-redis"']),
+        ([cluster("a", env=[REFERENCE])], ['"mistral-hf-token"']),
+    ],
+)
+def test_secrets_that_an_old_cluster_uses(render: Any, clusters: list[Any], in_use: list[str]) -> None:
+    found = {"ray_service__secrets_info": SECRETS, "ray_service__clusters_info": {"resources": clusters}}
+    assert render("ray_service__secrets_in_use", **found) == in_use
