@@ -17,7 +17,7 @@ import httpx
 from port_forward import port_forward
 
 MEBIBYTE = 1 << 20
-#: A long answer; it takes a tenth of a second or more.
+#: The longest answer that may be asked for; it takes a tenth of a second or more.
 LONG = 1024
 HANG_UPS = 60
 #: Seconds for a short answer after them. Had the model gone on with each, it would take much longer.
