@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A person at the chat page, in headless Chromium: asks a question and sees the answer come; with --kubeconfig, deletes the head
-of the Ray cluster then, and asks on while it is gone, while it starts, and when it is back.
+of the Ray cluster then, and asks on while there is none, while a new one starts, and when it is back. The KubeRay operator is
+scaled to 0 until the question without a head is answered, and back in any case.
 
 Writes screenshots and browser.json to --report-dir. Ends with 1, and one line that says why, if a question was not answered, an
 answer did not stream in, a phase was missed, or the page fetched anything from elsewhere. User and password of the page are
@@ -16,8 +17,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ LEAST_GROWTH = 3
 #: Seconds that an answer, and a phase, may take to come.
 ANSWER_LIMIT, PHASE_LIMIT = 60.0, 120.0
 HEADS = "ray.io/node-type=head"
+OPERATOR = "app.kubernetes.io/component=kuberay-operator"
+#: Seconds for the operator's pod to go, and between two looks at it.
+OPERATOR_LIMIT, OPERATOR_PERIOD = 60.0, 0.2
 
 
 class Wrong(Exception):
@@ -46,18 +50,48 @@ class Wrong(Exception):
 class Cluster:
     """The Kubernetes cluster with the service behind the page."""
 
-    def __init__(self, kubeconfig: str, namespace: str) -> None:
-        self.api = client.CoreV1Api(config.new_client_from_config(kubeconfig))
+    def __init__(self, api: client.ApiClient, namespace: str) -> None:
+        self.core, self.apps = client.CoreV1Api(api), client.AppsV1Api(api)
         self.namespace = namespace
 
     def heads(self) -> list[dict[str, Any]]:
-        pods = self.api.list_namespaced_pod(self.namespace, label_selector=HEADS, _request_timeout=10)
-        return self.api.api_client.sanitize_for_serialization(pods.items)
+        pods = self.core.list_namespaced_pod(self.namespace, label_selector=HEADS, _request_timeout=10)
+        return self.core.api_client.sanitize_for_serialization(pods.items)
 
     def delete(self, pod: dict[str, Any]) -> None:
         """Delete this pod, and no other that may have taken its name."""
         only = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=pod["metadata"]["uid"]))
-        self.api.delete_namespaced_pod(pod["metadata"]["name"], self.namespace, body=only)
+        self.core.delete_namespaced_pod(pod["metadata"]["name"], self.namespace, body=only)
+
+    @contextmanager
+    def without_operator(self) -> Iterator[None]:
+        """Nobody makes a new head for as long as the block lasts.
+
+        Raises:
+            Wrong: there is not one operator, or it does not go.
+        """
+        found = self.apps.list_deployment_for_all_namespaces(label_selector=OPERATOR, _request_timeout=10).items
+        if len(found) != 1:
+            raise Wrong(f"expected one Deployment of the KubeRay operator ({OPERATOR}), found {len(found)}")
+        (operator,) = found
+        pods = ",".join(f"{key}={value}" for key, value in operator.spec.selector.match_labels.items())
+        try:
+            self.scale(operator, 0)
+            until = time.monotonic() + OPERATOR_LIMIT
+            while self.core.list_namespaced_pod(
+                operator.metadata.namespace, label_selector=pods, _request_timeout=10
+            ).items:
+                if time.monotonic() > until:
+                    raise Wrong(f"pods of the KubeRay operator are still there after {OPERATOR_LIMIT:.0f} s")
+                time.sleep(OPERATOR_PERIOD)
+            yield
+        finally:
+            self.scale(operator, operator.spec.replicas)
+
+    def scale(self, deployment: client.V1Deployment, replicas: int) -> None:
+        self.apps.patch_namespaced_deployment_scale(
+            deployment.metadata.name, deployment.metadata.namespace, {"spec": {"replicas": replicas}}
+        )
 
 
 def converse(browser: ChatPage, cluster: Any, note: Callable[[str, Answer], None]) -> list[tuple[float, str]]:
@@ -72,17 +106,23 @@ def converse(browser: ChatPage, cluster: Any, note: Callable[[str, Answer], None
     if len(ready) != 1:
         raise Wrong(f"expected one head that is ready, found {len(ready)}")
     with HeadWatch(cluster.heads, ready[0]["metadata"]["uid"]) as watch:
-        watch.wait_for(THERE, PHASE_LIMIT)
-        for phase in (GONE, STARTING, BACK):
-            # Written before, so that it can be sent at once.
-            browser.type(QUESTIONS[phase])
-            if phase == GONE:
-                cluster.delete(ready[0])
+
+        def ask_in(phase: str) -> None:
+            """Send what is written as soon as the phase has come, which has to last until all of the answer is there."""
             watch.wait_for(phase, PHASE_LIMIT)
             browser.send()
             answer = browser.answer(ANSWER_LIMIT)
-            watch.require(phase, *answer.asked_at)
+            watch.require(phase, answer.asked_at[0], answer.done_at)
             note(phase, answer)
+
+        watch.wait_for(THERE, PHASE_LIMIT)
+        with cluster.without_operator():
+            browser.type(QUESTIONS[GONE])
+            cluster.delete(ready[0])
+            ask_in(GONE)
+        for phase in (STARTING, BACK):
+            browser.type(QUESTIONS[phase])
+            ask_in(phase)
         return transitions(watch.samples)
 
 
@@ -120,7 +160,11 @@ def run(options: argparse.Namespace, report: dict[str, Any]) -> None:
                 )
 
         try:
-            cluster = Cluster(options.kubeconfig, options.namespace) if options.kubeconfig else None
+            cluster = (
+                Cluster(config.new_client_from_config(options.kubeconfig), options.namespace)
+                if options.kubeconfig
+                else None
+            )
             report["head"] = [{"at": at, "phase": phase} for at, phase in converse(browser, cluster, note)]
         except (NotAnswered, PhaseMissed, Wrong):
             browser.picture("failed")

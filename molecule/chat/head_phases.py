@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-THERE, GONE, STARTING, BACK = "there", "gone", "starting", "back"
+#: A head that is being deleted lives on until its grace is over; its object goes when its processes are gone.
+THERE, LEAVING, GONE, STARTING, BACK = "there", "leaving", "gone", "starting", "back"
 #: Seconds between two looks.
 PERIOD = 0.1
 
@@ -37,13 +38,14 @@ def head_of(pod: dict[str, Any]) -> Head:
 
 
 def phase_of(heads: list[Head], old: str) -> str:
-    """The phase, after the deletion of the head with the UID C(old)."""
-    new = [head for head in heads if head.uid != old and not head.deleting]
-    if any(head.ready for head in new):
+    """The phase, after the deletion of the head with the UID C(old). While any head is being deleted, none is gone or new."""
+    if any(head.deleting for head in heads):
+        return LEAVING
+    if any(head.uid == old for head in heads):
+        return THERE
+    if any(head.ready for head in heads):
         return BACK
-    if new:
-        return STARTING
-    return THERE if any(head.uid == old and not head.deleting for head in heads) else GONE
+    return STARTING if heads else GONE
 
 
 def transitions(samples: list[tuple[float, str]]) -> list[tuple[float, str]]:
@@ -113,7 +115,9 @@ class HeadWatch:
             raise self.error
         seen = phases_during(self.samples, start, end)
         if seen != {phase}:
-            raise PhaseMissed(f"the question meant for the phase {phase} was asked in {sorted(seen)}: {self.seen()}")
+            raise PhaseMissed(
+                f"the question meant for the phase {phase} was asked or answered in {sorted(seen)}: {self.seen()}"
+            )
 
     def seen(self) -> str:
         start = self.samples[0][0] if self.samples else 0.0

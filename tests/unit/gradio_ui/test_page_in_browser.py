@@ -18,13 +18,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import browser as scenario
 import chat_browser
 import head_phases
 import pytest
 from scripted import WORDS, ScriptedModel, serving
+from stage import Stage
 
 APP = Path(__file__).parents[3] / "roles" / "gradio_ui" / "files" / "app"
 ANSWER = " ".join(WORDS)
@@ -263,46 +263,22 @@ def test_replicas_go(tmp_path: Path) -> None:
             assert first_process.wait(25) == -signal.SIGTERM
 
 
-class Stage:
-    """A cluster whose head is there, goes when it is deleted, and comes back step by step. C(hurried): a step a look."""
-
-    STEPS = (("old", "True", False), ("old", "True", True), ("new", "False", False), ("new", "True", False))
-
-    def __init__(self, hurried: bool = False) -> None:
-        self.hurried, self.step = hurried, 0
-
-    def heads(self) -> list[dict[str, Any]]:
-        uid, ready, deleting = self.STEPS[self.step]
-        if self.hurried and self.step:
-            self.proceed()
-        metadata = {"uid": uid, "name": uid} | ({"deletionTimestamp": "now"} if deleting else {})
-        return [{"metadata": metadata, "status": {"conditions": [{"type": "Ready", "status": ready}]}}]
-
-    def delete(self, pod: dict[str, Any]) -> None:
-        assert pod["metadata"]["uid"] == "old"
-        self.proceed()
-
-    def proceed(self) -> None:
-        self.step = min(self.step + 1, 3)
-
-
 def test_the_scenario_asks_in_each_phase(model: ScriptedModel, browser: chat_browser.ChatPage) -> None:
     stage, answers = Stage(), []
 
     def note(phase: str, answer: chat_browser.Answer) -> None:
         answers.append((phase, answer.question))
-        if stage.step:
-            stage.proceed()
+        stage.noted(phase)
 
     phases = scenario.converse(browser, stage, note)
-    assert [phase for _at, phase in phases] == ["there", "gone", "starting", "back"]
+    assert [phase for _at, phase in phases] == ["there", "leaving", "gone", "starting", "back"]
     assert answers == list(scenario.QUESTIONS.items())
     assert [one["content"] for one in model.asked[-1]][::2] == list(scenario.QUESTIONS.values())
 
 
-def test_the_scenario_knows_a_question_that_came_too_late(model: ScriptedModel, browser: chat_browser.ChatPage) -> None:
+def test_the_scenario_knows_an_answer_that_came_too_late(model: ScriptedModel, browser: chat_browser.ChatPage) -> None:
     model.delay = 0.1
-    with pytest.raises(head_phases.PhaseMissed, match=r"meant for the phase gone was asked in .*starting"):
+    with pytest.raises(head_phases.PhaseMissed, match=r"meant for the phase gone was asked or answered in .*starting"):
         scenario.converse(browser, Stage(hurried=True), lambda phase, answer: None)
 
 

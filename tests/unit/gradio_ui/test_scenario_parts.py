@@ -9,13 +9,16 @@ import stat
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import browser as scenario
 import pytest
 from chat_browser import Answer
 from head_phases import (
     BACK,
     GONE,
+    LEAVING,
     STARTING,
     THERE,
     Head,
@@ -26,9 +29,11 @@ from head_phases import (
     phases_during,
     transitions,
 )
+from kubernetes.client import ApiClient
 from port_forward import NotForwarded, port_forward
+from stage import Stage
 
-OLD, LEAVING = Head("old", False, True), Head("old", True, True)
+OLD, OLD_LEAVING = Head("old", False, True), Head("old", True, True)
 NEW, READY = Head("new", False, False), Head("new", False, True)
 
 
@@ -45,7 +50,7 @@ def pod(uid: str, ready: bool | None, deleting: bool = False) -> dict[str, Any]:
     ("given", "head"),
     [
         (pod("old", True), OLD),
-        (pod("old", True, deleting=True), LEAVING),
+        (pod("old", True, deleting=True), OLD_LEAVING),
         (pod("new", None), NEW),
         (pod("new", False), NEW),
         ({"metadata": {"uid": "new"}, "status": {}}, NEW),
@@ -59,14 +64,14 @@ def test_head_of(given: dict[str, Any], head: Head) -> None:
     ("heads", "phase"),
     [
         ([OLD], THERE),
-        ([LEAVING], GONE),
+        ([OLD_LEAVING], LEAVING),
         ([], GONE),
-        ([LEAVING, NEW], STARTING),
+        ([OLD_LEAVING, NEW], LEAVING),
         ([NEW], STARTING),
         ([READY], BACK),
-        ([LEAVING, READY], BACK),
-        ([Head("new", True, True)], GONE),
-        ([Head("new", True, True), Head("newer", False, False)], STARTING),
+        ([OLD_LEAVING, READY], LEAVING),
+        ([Head("new", True, True)], LEAVING),
+        ([Head("new", True, True), Head("newer", False, False)], LEAVING),
     ],
 )
 def test_phase_of(heads: list[Head], phase: str) -> None:
@@ -118,16 +123,126 @@ def test_watch() -> None:
         began = time.time()
         watch.require(THERE, began, time.time())
         play.pods = [pod("old", True, deleting=True)]
+        watch.wait_for(LEAVING, 5)
+        with pytest.raises(PhaseMissed, match=r"in \['leaving', 'there'\]: there after 0.0 s, leaving after"):
+            watch.require(LEAVING, began, time.time())
+        play.pods = []
         watch.wait_for(GONE, 5)
-        with pytest.raises(PhaseMissed, match=r"asked in \['gone', 'there'\]: there after 0.0 s, gone after"):
-            watch.require(GONE, began, time.time())
-        with pytest.raises(PhaseMissed, match=r"not seen starting within 0 s, but there after 0\.0 s, gone"):
+        with pytest.raises(PhaseMissed, match=r"not seen starting within 0 s, but there after 0\.0 s, leaving.*, gone"):
             watch.wait_for(STARTING, 0.3)
         play.pods = [pod("error", True)]
         with pytest.raises(ConnectionError):
             watch.wait_for(BACK, 5)
         with pytest.raises(ConnectionError):
             watch.require(GONE, time.time(), time.time() + 1)
+
+
+class Reader:
+    """A page whose answers take their time. C(answer_seconds): how long."""
+
+    def __init__(self, answer_seconds: float) -> None:
+        self.answer_seconds, self.asked = answer_seconds, []
+
+    def type(self, question: str) -> None:
+        self.question = question
+
+    def send(self) -> None:
+        self.asked_at = time.time(), time.time()
+
+    def answer(self, seconds: float) -> Answer:
+        time.sleep(self.answer_seconds)
+        self.asked.append(self.question)
+        now = time.time()
+        return Answer(self.question, "text", self.asked_at, now, now, [])
+
+    def ask(self, question: str, seconds: float) -> Answer:
+        self.type(question)
+        self.send()
+        return self.answer(seconds)
+
+
+def test_a_question_in_each_phase() -> None:
+    stage, reader, noted = Stage(), Reader(0.3), []
+
+    def note(phase: str, answer: Answer) -> None:
+        noted.append((phase, stage.operator))
+        stage.noted(phase)
+
+    phases = scenario.converse(reader, stage, note)
+    assert [phase for _at, phase in phases] == [THERE, LEAVING, GONE, STARTING, BACK]
+    assert reader.asked == list(scenario.QUESTIONS.values())
+    # Without a head until the answer is there and its picture taken.
+    assert noted == [(THERE, True), (GONE, False), (STARTING, True), (BACK, True)]
+
+
+def test_an_answer_that_ends_when_the_next_head_is_there_is_none() -> None:
+    stage = Stage(hurried=True)
+    with pytest.raises(PhaseMissed, match=r"meant for the phase gone was asked or answered in \['gone', 'starting'\]"):
+        scenario.converse(Reader(0.5), stage, lambda phase, answer: None)
+    assert stage.operator
+
+
+class Kubernetes:
+    """What the scenario asks of the API server. C(pods): how many the operator has, at each look once it is scaled to 0."""
+
+    def __init__(self, *pods: int, operators: int = 1) -> None:
+        self.pods, self.operators, self.calls = list(pods), operators, []
+
+    def list_deployment_for_all_namespaces(self, **given: Any) -> Any:
+        assert given["label_selector"] == "app.kubernetes.io/component=kuberay-operator"
+        operator = SimpleNamespace(
+            metadata=SimpleNamespace(name="kuberay-operator", namespace="kuberay-system"),
+            spec=SimpleNamespace(replicas=2, selector=SimpleNamespace(match_labels={"a": "b", "c": "d"})),
+        )
+        return SimpleNamespace(items=[operator] * self.operators)
+
+    def list_namespaced_pod(self, namespace: str, **given: Any) -> Any:
+        assert (namespace, given["label_selector"]) == ("kuberay-system", "a=b,c=d")
+        return SimpleNamespace(items=["pod"] * (self.pods.pop(0) if len(self.pods) > 1 else self.pods[0]))
+
+    def patch_namespaced_deployment_scale(self, name: str, namespace: str, body: Any) -> None:
+        self.calls.append((namespace, name, body["spec"]["replicas"]))
+
+
+@pytest.fixture
+def cluster_of(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def made(kubernetes: Kubernetes) -> scenario.Cluster:
+        monkeypatch.setattr(scenario, "OPERATOR_PERIOD", 0.01)
+        cluster = scenario.Cluster(ApiClient(), "mistral")
+        cluster.core = cluster.apps = kubernetes
+        return cluster
+
+    return made
+
+
+DOWN, UP = ("kuberay-system", "kuberay-operator", 0), ("kuberay-system", "kuberay-operator", 2)
+
+
+def test_the_operator_is_away_while_the_block_lasts(cluster_of: Any) -> None:
+    kubernetes = Kubernetes(1, 1, 0)
+    with cluster_of(kubernetes).without_operator():
+        assert (kubernetes.calls, kubernetes.pods) == ([DOWN], [0])
+    assert kubernetes.calls == [DOWN, UP]
+
+
+def test_the_operator_comes_back_whatever_happens(cluster_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kubernetes = Kubernetes(0)
+    with pytest.raises(KeyboardInterrupt), cluster_of(kubernetes).without_operator():
+        raise KeyboardInterrupt
+    assert kubernetes.calls == [DOWN, UP]
+
+    monkeypatch.setattr(scenario, "OPERATOR_LIMIT", 0.05)
+    stays = Kubernetes(1)
+    with pytest.raises(scenario.Wrong, match="still there"), cluster_of(stays).without_operator():
+        raise AssertionError("it was taken for gone")
+    assert stays.calls == [DOWN, UP]
+
+
+def test_no_operator_is_found(cluster_of: Any) -> None:
+    nobody = Kubernetes(0, operators=0)
+    with pytest.raises(scenario.Wrong, match="expected one Deployment"), cluster_of(nobody).without_operator():
+        raise AssertionError("it was taken for gone")
+    assert nobody.calls == []
 
 
 def test_growth_is_of_what_was_never_seen_before() -> None:
