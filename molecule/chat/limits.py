@@ -10,24 +10,34 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import statistics
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 
 import httpx
 from port_forward import port_forward
 
 MEBIBYTE = 1 << 20
-#: The longest answer that may be asked for; it takes a tenth of a second or more.
+#: Tokens of the longest answer that may be asked for.
 LONG = 1024
-HANG_UPS = 60
-#: Seconds for a short answer after them. Had the model gone on with each, it would take much longer.
-AFTER_HANG_UPS = 2.0
+#: As many letters, and so tokens of the tiny model, as leave room for that answer. After so long a prompt each token takes long:
+#: the answer takes most of a second. The prompt itself is read once by each replica, and then known to it.
+LETTERS = "word " * 580
+REPLICAS, PLACES = 2, 4
+#: How often each kind of hang-up is tried.
+ROUNDS = 5
+#: Tokens of an answer that asks whether a replica is free. So many, that one replica cannot answer all of them at once.
+LOOK = 32
+#: Seconds for all replicas to answer such a one.
+LOOK_LIMIT = 60.0
 #: More than both replicas (4 each) and the queue of one proxy (32) have room for.
 AT_ONCE = 120
 
 
-def question(model: str, **more: object) -> dict:
-    return {"model": model, "messages": [{"role": "user", "content": "Hello"}], "temperature": 0} | more
+def question(model: str, text: str = "Hello", **more: object) -> dict:
+    return {"model": model, "messages": [{"role": "user", "content": text}], "temperature": 0} | more
 
 
 async def bodies(client: httpx.AsyncClient, model: str) -> None:
@@ -38,22 +48,80 @@ async def bodies(client: httpx.AsyncClient, model: str) -> None:
 
 
 async def hang_ups(client: httpx.AsyncClient, model: str) -> None:
-    """Clients that leave after the first piece: the replica they had is free again."""
+    """Clients that leave: the replica that they had is free again. Had it gone on, the next would wait for all of the answer."""
+    await look_everywhere(client, model)
+    whole = statistics.median([await whole_answer(client, model) for _time in range(3)])
+    await look_everywhere(client, model)
 
-    async def look_and_leave() -> None:
-        asked = question(model, max_tokens=LONG, stream=True)
-        async with client.stream("POST", "/v1/chat/completions", json=asked) as answer:
-            async for line in answer.aiter_lines():
-                if line:
-                    return
-            raise AssertionError(f"{answer.status_code}: no first piece")
+    async def one() -> None:
+        await leave_whole(client, model, whole / 10)
 
-    for _turn in range(HANG_UPS // 4):
-        await asyncio.gather(*(look_and_leave() for _client in range(4)))
+    async def in_line() -> None:
+        # All places are taken: in each replica one is answered, and the others wait.
+        await asyncio.gather(*(leave_whole(client, model, whole / 4) for _client in range(REPLICAS * PLACES)))
+
+    kinds: list[tuple[str, Callable[[], Awaitable[None]], int]] = [
+        ("in a stream", lambda: leave_stream(client, model), 1),
+        ("before a whole answer", one, 1),
+        ("in line", in_line, PLACES),
+    ]
+    for name, leave, answers in kinds:
+        began = time.monotonic()
+        for _round in range(ROUNDS):
+            await leave()
+            await look_everywhere(client, model)
+        took, unwanted = time.monotonic() - began, ROUNDS * answers * whole
+        print(f"hang-ups {name}: {took:.2f} s; {unwanted:.2f} s if all were answered to the end", flush=True)
+        if took > unwanted / 2:
+            raise AssertionError(
+                f"after hang-ups {name} the replicas went on: {took:.2f} s, where answers take {unwanted:.2f} s"
+            )
+
+
+async def whole_answer(client: httpx.AsyncClient, model: str) -> float:
+    """Seconds of the longest answer."""
     began = time.monotonic()
-    answer = await client.get("/infer", params={"sentence": "Hello"})
+    answer = await client.post("/v1/chat/completions", json=question(model, LETTERS, max_tokens=LONG))
     took = time.monotonic() - began
-    assert answer.status_code == 200 and took < AFTER_HANG_UPS, (answer.status_code, took)
+    if answer.status_code != 200 or answer.json()["usage"]["completion_tokens"] != LONG:
+        raise AssertionError(f"expected an answer of {LONG} tokens: {answer.status_code} {answer.text[:200]}")
+    return took
+
+
+async def look_everywhere(client: httpx.AsyncClient, model: str) -> None:
+    """Wait until every replica has answered: each does one thing after the other, so it has then nothing else left to do."""
+    asked = question(model, LETTERS, max_tokens=LOOK)
+    seen: set[str] = set()
+    until = time.monotonic() + LOOK_LIMIT
+    while len(seen) < REPLICAS:
+        if time.monotonic() > until:
+            raise AssertionError(f"only {len(seen)} of {REPLICAS} replicas answered within {LOOK_LIMIT:.0f} s")
+        answers = await asyncio.gather(
+            *(client.post("/v1/chat/completions", json=asked) for _client in range(REPLICAS * PLACES))
+        )
+        if wrong := [answer for answer in answers if answer.status_code != 200]:
+            raise AssertionError(f"after a hang-up: {wrong[0].status_code} {wrong[0].text[:200]}")
+        seen |= {answer.headers["x-serve-replica"] for answer in answers}
+
+
+async def leave_stream(client: httpx.AsyncClient, model: str) -> None:
+    """Leave after the first piece."""
+    asked = question(model, LETTERS, max_tokens=LONG, stream=True)
+    async with client.stream("POST", "/v1/chat/completions", json=asked) as answer:
+        assert answer.status_code == 200, answer.status_code
+        async for line in answer.aiter_lines():
+            if line.startswith("data: {"):
+                return
+    raise AssertionError("a stream without a piece")
+
+
+async def leave_whole(client: httpx.AsyncClient, model: str, seconds: float) -> None:
+    """Leave after so many seconds, before anything has come."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            asked = question(model, LETTERS, max_tokens=LONG)
+            answer = await client.post("/v1/chat/completions", json=asked)
+        raise AssertionError(f"there was an answer within {seconds:.2f} s: {answer.status_code} {answer.text[:200]}")
 
 
 async def crowd(client: httpx.AsyncClient, model: str) -> None:
