@@ -169,7 +169,9 @@ def test_another_password_is_another_pod(render: Any, applied: dict[str, Any], v
         ({"gradio_ui_auth": {"username": "", "password": "hunter2"}}, "gradio_ui_auth lacks"),
         ({"gradio_ui_auth": {"username": "a:b", "password": "hunter2"}}, "its username has a colon"),
         ({"gradio_ui_ingress": {"enabled": True}}, "nothing asks who comes in"),
-        ({"gradio_ui_ingress": {"enabled": True}, "gradio_ui_auth": AUTH}, None),
+        ({"gradio_ui_ingress": {"enabled": True}, "gradio_ui_auth": AUTH}, "enabled without encryption"),
+        ({"gradio_ui_ingress": {"enabled": False}, "gradio_ui_auth": AUTH}, None),
+        ({"gradio_ui_ingress": NGINX, "gradio_ui_auth": AUTH}, None),
         ({"gradio_ui_ingress": {"enabled": True, "authenticated": True}}, None),
         ({"gradio_ui_ingress": {"enabled": False}}, None),
     ],
@@ -182,6 +184,37 @@ def test_wrong_input(render: Any, given: dict[str, Any], problem: str | None) ->
     else:
         (said,) = problems
         assert problem in said
+
+
+HOST = {"enabled": True, "authenticated": True, "host": "chat.example.org"}
+LISTEN = "alb.ingress.kubernetes.io/listen-ports"
+
+
+@pytest.mark.parametrize(
+    ("ingress", "encrypted", "url"),
+    [
+        ({}, False, ""),
+        (HOST, False, "http://chat.example.org"),
+        (HOST | {"enabled": False, "encrypted": True}, True, ""),
+        ({"enabled": True, "encrypted": True}, True, ""),
+        (HOST | {"encrypted": True}, True, "https://chat.example.org"),
+        (HOST | {"tls": [{"hosts": ["chat.example.org"]}]}, True, "https://chat.example.org"),
+        (HOST | {"tls": [], "annotations": None}, False, "http://chat.example.org"),
+        (HOST | {"annotations": {LISTEN: '[{"HTTP": 80}]'}}, False, "http://chat.example.org"),
+        (HOST | {"annotations": {LISTEN: '[{"HTTP": 80}, {"HTTPS": 443}]'}}, True, "https://chat.example.org"),
+        (
+            HOST | {"annotations": {"alb.ingress.kubernetes.io/certificate-arn": "arn:aws:acm:x"}},
+            True,
+            "https://chat.example.org",
+        ),
+    ],
+)
+def test_the_address_of_the_ingress(render: Any, ingress: dict[str, Any], encrypted: bool, url: str) -> None:
+    given = GIVEN | {"gradio_ui_ingress": ingress, "gradio_ui_auth": AUTH}
+    assert render("gradio_ui__ingress_encrypted", **given) is encrypted
+    assert render("gradio_ui__ingress_url", **given) == url
+    refused = bool(render("gradio_ui__problems", **given))
+    assert refused is (ingress.get("enabled", False) and not encrypted)
 
 
 def test_all_that_is_wrong_is_told_at_once(render: Any) -> None:
