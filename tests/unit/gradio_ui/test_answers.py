@@ -9,8 +9,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
+import openai
 import pytest
-from answers import PAUSE, Backend, Kind, Step, Trouble, Writers, left_out, next_step, replies
+from answers import PAUSE, Backend, Kind, Step, Trouble, Writers, left_out, next_step, replies, trouble_of
 from conversation import Reply
 from scripted import WORDS, ScriptedModel, serving
 
@@ -220,6 +222,31 @@ def test_context_length() -> None:
     model = ScriptedModel(most_messages=5)
     assert through_http(model, TURNS)[-1] == Reply(ANSWER, left_out(2), "done")
     assert [len(messages) for messages in model.asked] == [9, 5]
+
+
+def test_more_bytes_than_the_service_reads() -> None:
+    """A conversation is shortened as for a model with a small context; a single question is told to be too long."""
+    model = ScriptedModel("413", "413")
+    assert through_http(model, TURNS)[-1] == Reply(ANSWER, left_out(3), "done")
+    assert [len(messages) for messages in model.asked] == [9, 5, 3]
+    note = through_http(ScriptedModel("413"), [])[-1].note
+    assert note == "⚠️ **The question is too long for the model.**\n\n> scripted 413"
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind"),
+    [
+        (413, "the body has more than 1048576 bytes", Kind.TOO_LONG),
+        (413, "<html>413 Request Entity Too Large</html>", Kind.TOO_LONG),
+        (400, "This model's maximum context length is 4096 tokens", Kind.TOO_LONG),
+        (400, "messages[0].role is missing", Kind.REFUSED),
+        (422, "exceeds the context window", Kind.TOO_LONG),
+        (404, "the context length is unknown", Kind.REFUSED),
+    ],
+)
+def test_what_is_too_long(status: int, said: str, kind: Kind) -> None:
+    response = httpx.Response(status, request=httpx.Request("POST", "http://x"))
+    assert trouble_of(openai.APIStatusError(said, response=response, body=None), begun=False).kind is kind
 
 
 def test_nobody_there() -> None:

@@ -229,6 +229,25 @@ def test_stop(model: ScriptedModel, browser: chat_browser.ChatPage) -> None:
     assert model.hung_up.wait(20)
 
 
+# As when there are five million characters in it.
+FULL = """() => {
+    const before = Storage.prototype.setItem;
+    Storage.prototype.setItem = function (...item) {
+        if (this === sessionStorage) throw new DOMException("full", "QuotaExceededError");
+        before.apply(this, item);
+    };
+}"""
+
+
+def test_a_browser_without_room_asks_all_the_same(model: ScriptedModel, browser: chat_browser.ChatPage) -> None:
+    browser.page.evaluate(FULL)
+    browser.type("Any room?")
+    browser.send()
+    browser.page.get_by_text(ANSWER).wait_for()
+    assert browser.conversation() == []
+    assert browser.errors == []
+
+
 def test_replicas_go(tmp_path: Path) -> None:
     """Between two questions nobody notices, an answer in the making is asked for again, and who goes in peace ends it."""
     model = ScriptedModel(delay=0.01)

@@ -56,7 +56,12 @@ def trouble_of(error: Exception, begun: bool) -> Trouble:
     body = body if isinstance(body, dict) else {}
     said = textwrap.shorten(str(body.get("message") or getattr(error, "message", "")), DETAIL)
     status = error.status_code if isinstance(error, openai.APIStatusError) else None
-    if body.get("code") == "context_length_exceeded" or (status in (400, 413, 422) and TOO_LONG.search(said)):
+    # 413: more bytes than it reads, however many tokens they would be.
+    if (
+        status == 413
+        or body.get("code") == "context_length_exceeded"
+        or (status in (400, 422) and TOO_LONG.search(said))
+    ):
         return Trouble(Kind.TOO_LONG, said)
     if begun:
         return Trouble(Kind.BROKEN, said)

@@ -21,9 +21,17 @@ from conversation import Message, message, shown, text_of, turns_of, up_to_quest
 #: Answers that one replica writes at the same time; more wait in line.
 CONCURRENCY = 100
 
-# Gradio reports the empty conversation, with which every page begins, as a change too.
-STORE = "(history) => {if (history?.length) sessionStorage.setItem('conversation', JSON.stringify(history))}"
 FORGET = "() => sessionStorage.removeItem('conversation')"
+# A conversation for which the browser has no room goes on; a reload then shows it without what came last.
+KEEP = """(conversation) => {
+    try {
+        sessionStorage.setItem("conversation", JSON.stringify(conversation));
+    } catch (error) {
+        console.warn("The browser cannot keep the conversation:", error);
+    }
+}"""
+# Gradio reports the empty conversation, with which every page begins, as a change too.
+STORE = f"(history) => {{if (history?.length) ({KEEP})(history)}}"
 # The history, and whether its newest question was neither answered nor refused: its replica was lost while it answered.
 RESTORE = """() => {
     const history = JSON.parse(sessionStorage.getItem("conversation") || "[]");
@@ -31,13 +39,13 @@ RESTORE = """() => {
     return [history, last?.role === "user" || last?.metadata?.status === "pending"];
 }"""
 # Before the question leaves the browser: whatever happens on its way, it is not lost.
-STORE_QUESTION = """(text, history) => {
-    if (text.trim()) {
-        const question = {role: "user", content: [{type: "text", text: text.trim()}], metadata: {}, options: null};
-        sessionStorage.setItem("conversation", JSON.stringify([...history, question]));
-    }
+STORE_QUESTION = f"""(text, history) => {{
+    if (text.trim()) {{
+        const question = {{role: "user", content: [{{type: "text", text: text.trim()}}], metadata: {{}}, options: null}};
+        ({KEEP})([...history, question]);
+    }}
     return [text, history];
-}"""
+}}"""
 
 
 def chat_page(ask: Ask, title: str) -> gr.Blocks:

@@ -12,9 +12,30 @@ from typing import Any
 
 App = Callable[[dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
-#: The browser loads nothing from elsewhere, not even a picture that an answer names.
-POLICY = b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
-UPLOAD = "/gradio_api/upload"
+#: The browser loads nothing from elsewhere, not even a picture that an answer names, and no other page shows this one within it.
+POLICY = (
+    b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; base-uri 'self'; form-action 'self'; "
+    b"frame-ancestors 'none'"
+)
+#: All that the page asks for. Gradio has much more: uploads, files, records of what was asked.
+PATHS = {
+    "/",
+    "/config",
+    "/favicon.ico",
+    "/manifest.json",
+    "/theme.css",
+    "/gradio_api/app_id",
+    "/gradio_api/cancel",
+    "/gradio_api/info",
+    "/gradio_api/queue/data",
+    "/gradio_api/queue/join",
+    "/gradio_api/reset",
+    # The button that stops an answer: the only event that does not go by the queue.
+    "/gradio_api/run/predict",
+}
+BELOW = ("/assets/", "/static/", "/gradio_api/heartbeat/")
+#: Bytes of a request: a conversation as long as a browser's storage takes, which is 5 million characters.
+MOST_BYTES = 8 << 20
 
 
 def credentials(username: str, password: str) -> bytes:
@@ -39,14 +60,23 @@ class Door:
             await refuse(send, 200)
         elif self.expected and not hmac.compare_digest(given(scope), self.expected):
             await refuse(send, 401, (b"www-authenticate", b'Basic realm="chat", charset="UTF-8"'))
-        elif scope["path"].startswith(UPLOAD):
+        elif not (scope["path"] in PATHS or scope["path"].startswith(BELOW)):
             await refuse(send, 404)
+        elif status := too_large(dict(scope["headers"])):
+            await refuse(send, status)
         else:
             await self.app(scope, receive, guarded(send))
 
 
 def given(scope: dict[str, Any]) -> bytes:
     return dict(scope["headers"]).get(b"authorization", b"")
+
+
+def too_large(headers: dict[bytes, bytes]) -> int:
+    """The status that refuses the body, or 0. One whose length is not told beforehand, as browsers tell it, is refused too."""
+    if b"transfer-encoding" in headers:
+        return 411
+    return 413 if int(headers.get(b"content-length", b"0")) > MOST_BYTES else 0
 
 
 def guarded(send: Any) -> Any:
