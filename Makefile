@@ -52,10 +52,10 @@ lab: setup ## the molecule scenarios that take longer than a test may
 
 bench: setup ## figures
 	python tests/bench.py
-	PYTHONPATH=.collections python tests/bench_serve.py
 	molecule create --scenario-name aws
 	python tests/bench_aws.py
 	molecule destroy --scenario-name aws
+	PYTHONPATH=.collections python tests/bench_serve.py
 
 clean: ## forget the environment of this checkout (the cache stays)
 	rm -rf .venv .collections .ansible
