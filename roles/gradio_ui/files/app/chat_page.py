@@ -48,6 +48,10 @@ STORE_QUESTION = f"""(text, history) => {{
 }}"""
 
 
+async def no_file(_path: object) -> None:
+    """Where Gradio would fetch what a message names as its file, from wherever, and keep it: the page knows none."""
+
+
 def chat_page(ask: Ask, title: str) -> gr.Blocks:
     """The page. C(ask): sends the messages of a chat completion to the model and yields its answer piece by piece."""
 
@@ -85,6 +89,9 @@ def chat_page(ask: Ask, title: str) -> gr.Blocks:
         box = gr.Textbox(
             show_label=False, placeholder="Ask a question", autofocus=True, submit_btn=True, stop_btn=True, max_lines=8
         )
+
+        for block in (chatbot, box):
+            block.async_move_resource_to_block_cache = no_file
 
         interrupted = gr.Checkbox(value=False, visible="hidden")
 
