@@ -21,6 +21,7 @@ from pathlib import Path
 
 import browser as scenario
 import chat_browser
+import chat_page
 import head_phases
 import pytest
 from scripted import WORDS, ScriptedModel, serving
@@ -227,6 +228,19 @@ def test_stop(model: ScriptedModel, browser: chat_browser.ChatPage) -> None:
     browser.begun()
     browser.page.close()
     assert model.hung_up.wait(20)
+
+
+def test_the_oldest_questions_leave_a_page_that_is_full(browser: chat_browser.ChatPage) -> None:
+    def fitted(*lengths: int) -> list[int]:
+        roles = ("user", "assistant", "assistant")
+        history = [{"role": roles[number % 3], "content": "x" * length} for number, length in enumerate(lengths)]
+        return [len(one["content"]) for one in browser.page.evaluate(chat_page.FIT, history)]
+
+    assert fitted() == []
+    assert fitted(1, 2, 3, 4) == [1, 2, 3, 4]
+    assert fitted(10, 20, 30, 900_000, 1_000_000, 40) == [10, 20, 30, 900_000, 1_000_000, 40]
+    assert fitted(200_000, 20, 30, 900_000, 1_000_000, 40) == [900_000, 1_000_000, 40]
+    assert fitted(10, 20, 30, 1_000_000, 1_000_000) == []
 
 
 # As when there are five million characters in it.

@@ -38,13 +38,27 @@ RESTORE = """() => {
     const last = history.at(-1);
     return [history, last?.role === "user" || last?.metadata?.status === "pending"];
 }"""
+# A browser sends the whole conversation with each question. Of one that has more characters than any model takes, the oldest
+# questions leave the page: requests (door.py) and the browser's storage have room for the rest.
+MOST_CHARACTERS = 2_000_000
+FIT = f"""(history) => {{
+    const sizes = history.map((one) => JSON.stringify(one).length);
+    let size = sizes.reduce((sum, one) => sum + one, 0);
+    let first = 0;
+    while (size > {MOST_CHARACTERS} || (first > 0 && first < history.length && history[first].role !== "user")) {{
+        size -= sizes[first];
+        first += 1;
+    }}
+    return history.slice(first);
+}}"""
 # Before the question leaves the browser: whatever happens on its way, it is not lost.
 STORE_QUESTION = f"""(text, history) => {{
+    const kept = ({FIT})(history);
     if (text.trim()) {{
         const question = {{role: "user", content: [{{type: "text", text: text.trim()}}], metadata: {{}}, options: null}};
-        ({KEEP})([...history, question]);
+        ({KEEP})([...kept, question]);
     }}
-    return [text, history];
+    return [text, kept];
 }}"""
 
 

@@ -34,7 +34,7 @@ PATHS = {
     "/gradio_api/run/predict",
 }
 BELOW = ("/assets/", "/static/", "/gradio_api/heartbeat/")
-#: Bytes of a request: a conversation as long as a browser's storage takes, which is 5 million characters.
+#: Bytes of a request: the two million characters that the page keeps, in any script, and a long question.
 MOST_BYTES = 8 << 20
 
 
