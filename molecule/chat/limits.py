@@ -20,7 +20,7 @@ import httpx
 from port_forward import port_forward
 
 MEBIBYTE = 1 << 20
-#: Tokens of the longest answer that may be asked for.
+#: Tokens of a long answer.
 LONG = 1024
 #: As many letters, and so tokens of the tiny model, as leave room for that answer. After so long a prompt each token takes long:
 #: the answer takes most of a second. The prompt itself is read once by each replica, and then known to it.
