@@ -87,6 +87,23 @@ options:
     type: int
     default: 0
   max_slow_requests:
-    description: How many requests may be slow. Without it, slow requests do not change the verdict.
+    description:
+      - How many requests may be slow, that is take 250 ms more than the slowest of their kind before the failure. Of a stream the
+        time to the first token and the longest gap between two events count, so that V(0) also promises that no gap grows by more
+        than 250 ms.
+      - Only those count that were slow though processors were free. A request that would have been in time but for the half seconds
+        in which the machine of the load generator was starved of processors (some task waited for one in at least 80 % of that time,
+        by C(/proc/pressure/cpu)) is counted apart, as RV(ignore:summary.slow_starved). Where the kernel does not count that,
+        every slow request is the service's own. A machine that is starved for most of the time before the failure tells nothing,
+        and the check has failed.
+      - Without it, slow requests do not change the verdict.
     type: int
+  max_p99_ratio:
+    description:
+      - How many times as long as before the failure it may take until 99 % of the requests of a kind are answered; of streams, until
+        their first token. Judged for each entry of the load, over answered requests for which processors were free throughout.
+      - Only where there are at least 100 of them before the failure, and after it. Of fewer the 99th percentile is the slowest, and
+        one request would decide; that kind is not judged, and the report says so.
+      - Without it, percentiles do not change the verdict.
+    type: float
 """

@@ -19,10 +19,10 @@ description:
   - Every failed and every slow request is in the report, with its phase, the age of its connection, replica, node and error.
     A request is slow when it takes 250 ms more than the slowest one of its kind before the failure. Of a stream the time to
     the first token and the longest gap between two events are compared so.
-  - A check has passed when no more requests than O(max_failed_requests) failed, no more than O(max_slow_requests) were slow,
-    the recovery kept within O(recovery_timeout), the head is what the failure has to make of it, the RayCluster, the worker
-    pods (UID and restart counts) and the Serve replicas (actors) are the same as before, but for those that the failure
-    takes, the RayService is ready, and the load generator was not the bottleneck itself.
+  - A check has passed when no more requests than O(max_failed_requests) failed, no more than O(max_slow_requests) were slow though
+    processors were free, no kind grew slower than O(max_p99_ratio) allows, the recovery kept within O(recovery_timeout), the head is
+    what the failure has to make of it, the RayCluster, the worker pods (UID and restart counts) and the Serve replicas (actors) are
+    the same as before, but for those that the failure takes, the RayService is ready, and the load generator was not the bottleneck.
   - Everything is back when, at the same time, there is one head, which the failure has gone over, and it is Ready, as many
     workers as before are Ready, the GCS answers, and as many replicas as before run. If that does not last through
     O(stability_seconds), the wait goes on.
@@ -162,13 +162,13 @@ fault_tolerance:
   sample: true
 criteria:
   description:
-    - What the verdict is made of. Each has a C(name) (V(requests), V(slow) with O(max_slow_requests), V(recovery), V(service),
-      V(head), V(workers), V(replicas), V(measurement)), a C(title), its C(reasons), and an C(outcome), V(passed), V(failed), or
-      V(skipped) if there was nothing to judge.
+    - What the verdict is made of. Each has a C(name) (V(requests), V(slow) with O(max_slow_requests), V(p99) with O(max_p99_ratio),
+      V(recovery), V(service), V(head), V(workers), V(replicas), V(measurement)), a C(title), its C(reasons), a C(note) on what was
+      measured, if there is one, and an C(outcome), V(passed), V(failed), or V(skipped) if there was nothing to judge.
   returned: when the check was made
   type: list
   elements: dict
-  sample: [{"name": "workers", "title": "Every worker pod stays, without a restart", "outcome": "passed", "reasons": []}]
+  sample: [{"name": "workers", "title": "Every worker pod stays, without a restart", "outcome": "passed", "reasons": [], "note": ""}]
 summary:
   description: The figures.
   returned: when the check was made
@@ -184,6 +184,10 @@ summary:
       sample: 0
     slow:
       description: Answered ones among them that took 250 ms more than the slowest of their kind before the failure.
+      type: int
+      sample: 0
+    slow_starved:
+      description: Slow ones among them that the machine without a free processor accounts for, see O(max_slow_requests).
       type: int
       sample: 0
     repeated:
@@ -207,7 +211,7 @@ summary:
       sample: {"cpu": {"p50": 0.02, "p90": 0.03, "p99": 0.05, "p999": 0.05, "max": 0.05}}
     baseline:
       description:
-        - The requests that ended before the first failure, as C(requests), C(failed), C(slow), C(repeated), C(errors) (text to count),
+        - The requests that ended before the first failure, as C(requests), C(failed), C(slow), C(slow_starved), C(repeated), C(errors) (text to count),
           C(latency_ms), C(first_token_ms), C(gap_ms), C(connect_ms) and C(lateness_ms) (each as RV(summary.lateness_ms)), C(replicas)
           and C(nodes) (name to number of answers) and C(generator).
         - C(load) has the same of each entry of O(load), by its name.

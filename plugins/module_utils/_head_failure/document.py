@@ -22,6 +22,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.time
 
 FORMAT = 2  # of the JSON; another one is not compared
 COLLECTION = "0.1.0"  # the version in galaxy.yml, which a module on its way does not have with it
+COUNTS = ("requests", "failed", "slow", "slow_starved", "repeated")
 PHASES = {"baseline": "before", "failure": "after"}  # the first failure
 SAMPLE_FIELDS = [
     "load",
@@ -98,7 +99,7 @@ def summary(plan: Plan, evidence: Evidence, limit: dict) -> dict:
     phases = {phase: _phase(plan, evidence, phase, limit) for phase in PHASES}
     took = [None if one.took is None else round(one.took, 3) for one in evidence.rounds]
     return {
-        **{key: sum(part[key] for part in phases.values()) for key in ("requests", "failed", "slow", "repeated")},
+        **{key: sum(part[key] for part in phases.values()) for key in COUNTS},
         "unknown": evidence.unknown,
         "lateness_ms": figures.spread(sample.late for sample in evidence.samples),
         "generator": figures.generator(evidence.beats),
@@ -144,9 +145,12 @@ def _phase(plan: Plan, evidence: Evidence, phase: str, limit: dict) -> dict:
     samples = evidence.samples_of(phase)
     parts = figures.by_entry(samples)
     return {
-        **figures.summarize(samples, limit),
+        **figures.summarize(samples, limit, evidence.starvation),
         "generator": figures.generator(evidence.beats_of(phase)),
-        "load": {entry["name"]: figures.summarize(parts.get(entry["name"], []), limit) for entry in plan.load},
+        "load": {
+            entry["name"]: figures.summarize(parts.get(entry["name"], []), limit, evidence.starvation)
+            for entry in plan.load
+        },
     }
 
 
@@ -210,8 +214,8 @@ def sample_row(sample: Sample, zero: float) -> list:
 def outlier(sample: Sample, evidence: Evidence, limit: dict, zero: float) -> dict | None:
     """A failed or a slow request with all that is known of it; None for any other.
 
-    Shape: SAMPLE_FIELDS, phase, round (0 before the first failure), pressure (see figures), and slow_by: {latency_ms |
-    first_token_ms | gap_ms: ms over what it may take}.
+    Shape: SAMPLE_FIELDS, phase, round (0 before the first failure), pressure (see figures), slow_by: {latency_ms |
+    first_token_ms | gap_ms: ms over what it may take}, and starved: slow for that reason only, see figures.is_excused.
     """
     over = figures.excess(sample, limit)
     if not sample.failed and not over:
@@ -222,6 +226,7 @@ def outlier(sample: Sample, evidence: Evidence, limit: dict, zero: float) -> dic
         "round": evidence.round_at(sample.ended),
         "pressure": figures.pressure(sample, evidence.beats),
         "slow_by": {figures.MEASURES[name]: value for name, value in over.items()},
+        "starved": bool(over) and figures.is_excused(sample, over, evidence.starvation),
     }
 
 

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import figures
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import FAILURES, Failure
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import Beat, Sample
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.state import Snapshot
@@ -15,7 +17,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.stat
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for. Times in seconds; all as in the module's options. max_slow_requests: None for any number."""
+    """What was asked for. Times in seconds; all as in the module's options. None is for what is not to be judged."""
 
     name: str
     namespace: str
@@ -29,6 +31,7 @@ class Plan:
     recovery_timeout: float
     max_failed_requests: int
     max_slow_requests: int | None
+    max_p99_ratio: float | None
 
     @property
     def promise(self) -> Failure:
@@ -96,6 +99,11 @@ class Evidence:
     def struck(self) -> float | None:
         """When the first failure began."""
         return self.rounds[0].struck if self.rounds else None
+
+    @cached_property
+    def starvation(self) -> list[tuple[float, float]]:
+        """When the generator's machine was starved of processors, see figures."""
+        return figures.starvation(self.beats)
 
     def round_at(self, moment: float) -> int:
         """The number of the round, from 1 on; 0 before the first failure."""

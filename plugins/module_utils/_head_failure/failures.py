@@ -58,6 +58,7 @@ ARGUMENT_SPEC = {
     "recovery_timeout": {"type": "int", "default": 120},
     "max_failed_requests": {"type": "int", "default": 0},
     "max_slow_requests": {"type": "int"},
+    "max_p99_ratio": {"type": "float"},
 }
 LEAST = {
     "baseline_seconds": 1,
@@ -67,6 +68,7 @@ LEAST = {
     "recovery_timeout": 1,
     "max_failed_requests": 0,
     "max_slow_requests": 0,
+    "max_p99_ratio": 1,
 }
 
 
@@ -88,7 +90,7 @@ def problem(params: dict) -> str:
     """What is wrong with the module's options, beyond their types and the load; empty if nothing is."""
     for name, least in LEAST.items():
         if params[name] is not None and params[name] < least:
-            return f"{name} is {params[name]}; expected: at least {least}"
+            return f"{name} is {params[name]:g}; expected: at least {least}"
     name, seconds = params["failure"], params["failure_seconds"]
     failure, commands = FAILURES[name], params["failure_commands"]
     end = (commands or {}).get("end")

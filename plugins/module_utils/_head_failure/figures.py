@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -17,6 +18,11 @@ PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 MEASURES = {"latency": "latency_ms", "first": "first_token_ms", "gap": "gap_ms"}
 SLOW_MS = 250.0  # over the slowest of the baseline
 BEAT_SECONDS = 0.5  # what a beat tells of is the time before it
+# From this pressure on the machine counts as starved: while some task waits for a processor nearly all of the time, none is
+# free for a request that comes. A service that stalls leaves the pressure where it was before.
+STARVED = 0.8
+# Of fewer requests the 99th percentile is the slowest of them, and a single one would decide.
+LEAST_FOR_P99 = 100
 SLICES = 128  # of each power of two in a histogram
 MICROSECONDS = 1000
 
@@ -55,8 +61,14 @@ def by_entry(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
     return chosen
 
 
+def punctual(sample: Sample, name: str) -> float | None:
+    """What was measured of a request, without the generator's own lateness. A gap has none in it."""
+    value = getattr(sample, name)
+    return value if value is None or name == "gap" else value - sample.late
+
+
 def limits(baseline: Iterable[Sample]) -> dict[str, dict[str, float]]:
-    """What a request of each entry may take, in ms: the slowest answered one of the baseline and 250 ms.
+    """What a request of each entry may take, in ms: the slowest answered one of the baseline, begun in time, and 250 ms.
 
     Shape: {entry: {latency | first | gap: ms}}. Of a stream only the time to the first token and the longest gap
     count: how long it is depends on what the model has to say.
@@ -64,9 +76,9 @@ def limits(baseline: Iterable[Sample]) -> dict[str, dict[str, float]]:
     answered = by_entry(sample for sample in baseline if not sample.failed)
     return {
         entry: {
-            name: max(values) + SLOW_MS
+            name: round(max(values) + SLOW_MS, 2)
             for name in (("first", "gap") if any(sample.first for sample in chosen) else ("latency",))
-            if (values := [value for sample in chosen if (value := getattr(sample, name)) is not None])
+            if (values := [value for sample in chosen if (value := punctual(sample, name)) is not None])
         }
         for entry, chosen in answered.items()
     }
@@ -83,19 +95,67 @@ def excess(sample: Sample, limit: dict[str, dict[str, float]]) -> dict[str, floa
     }
 
 
-def summarize(samples: Iterable[Sample], limit: dict[str, dict[str, float]]) -> dict:
+def is_starved(beat: Beat) -> bool:
+    """Whether the machine was in the time before; where nobody counts, it never is, and nothing is excused."""
+    return beat.pressure is not None and beat.pressure >= STARVED
+
+
+def starvation(beats: Iterable[Beat]) -> list[tuple[float, float]]:
+    """[(begin, end)] of the time in which the generator's machine was starved of processors, in order, each apart."""
+    spans: list[tuple[float, float]] = []
+    last = None
+    for beat in beats:
+        if is_starved(beat):
+            # Starved itself, the generator tells of more than half a second.
+            begin = beat.at - BEAT_SECONDS if last is None else last
+            if spans and spans[-1][1] == begin:
+                begin = spans.pop()[0]
+            spans.append((begin, beat.at))
+        last = beat.at
+    return spans
+
+
+def starved_ms(begin: float, end: float, spans: Sequence[tuple[float, float]]) -> float:
+    """For how much of that time the machine was starved. spans: see starvation."""
+    total = 0.0
+    for position in range(bisect_right(spans, begin, key=lambda span: span[1]), len(spans)):
+        if spans[position][0] >= end:
+            break
+        total += min(end, spans[position][1]) - max(begin, spans[position][0])
+    return total * 1000
+
+
+def is_free(sample: Sample, spans: Sequence[tuple[float, float]]) -> bool:
+    """Whether the machine was not starved at any time while that request was under way."""
+    return not starved_ms(sample.due, sample.ended, spans)
+
+
+def is_excused(sample: Sample, over: dict[str, float], spans: Sequence[tuple[float, float]]) -> bool:
+    """Whether a slow request would have been in time without the time in which the machine was starved meanwhile.
+
+    over: see excess. Where in a stream its longest gap was nobody knows, so starvation anywhere in it counts.
+    """
+    ends = {"first": sample.due + (sample.first or 0.0) / 1000}
+    return all(ms <= starved_ms(sample.due, ends.get(name, sample.ended), spans) for name, ms in over.items())
+
+
+def summarize(
+    samples: Iterable[Sample], limit: dict[str, dict[str, float]], spans: Sequence[tuple[float, float]]
+) -> dict:
     """Return what the samples of one phase add up to.
 
-    Shape: {requests, failed, slow, repeated, errors: {text: count}; latency_ms, first_token_ms, gap_ms, connect_ms,
-    lateness_ms: each {p50, p90, p99, p999, max}; replicas: {id: answers}, nodes: {name: answers}}. Latencies are those
-    of answered requests: a failed one has no answer.
+    Shape: {requests, failed, slow, slow_starved: the excused ones of these, repeated, errors: {text: count}; latency_ms,
+    first_token_ms, gap_ms, connect_ms, lateness_ms: each {p50, p90, p99, p999, max}; replicas: {id: answers}, nodes: {name:
+    answers}}. Latencies are those of answered requests: a failed one has no answer.
     """
     chosen = list(samples)
     answered = [sample for sample in chosen if not sample.failed]
+    slow = [(sample, over) for sample in answered if (over := excess(sample, limit))]
     return {
         "requests": len(chosen),
         "failed": len(chosen) - len(answered),
-        "slow": sum(bool(excess(sample, limit)) for sample in answered),
+        "slow": len(slow),
+        "slow_starved": sum(is_excused(sample, over, spans) for sample, over in slow),
         "repeated": sum(sample.repeated for sample in chosen),
         "errors": dict(Counter(sample.problem for sample in chosen if sample.failed).most_common()),
         **{label: spread(getattr(sample, name) for sample in answered) for name, label in MEASURES.items()},

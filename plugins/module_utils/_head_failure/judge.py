@@ -10,42 +10,49 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import aftermath
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.evidence import Evidence, Plan, Round
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import Failure
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.figures import (
+    LEAST_FOR_P99,
     by_entry,
     excess,
+    is_excused,
+    is_free,
+    is_starved,
     limits,
+    punctual,
     spread,
 )
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator.client import OWN_SIDE
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.recovery import ready_workers
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import Sample
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.state import Pod, Replica
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import Beat, Sample
 
-# Lateness adds to the measured latency, so it can make a service look worse and never better. Beyond this (99th
-# percentile) the requests no longer fall where the time line says, and it is the machine that is measured.
-LATENESS_LIMIT_MS = 500.0
-# The generator has one thread that counts. When it uses this much of a processor for more than this share of the time,
+# Lateness is taken off what was measured before the failure and left in what was measured after it, so it can make a
+# service look worse and never better. Where processors were free, requests that begin later than this make slow ones of
+# which the service knows nothing (250 ms are slow). A machine that is starved is told from the service by its pressure;
+# beyond the second limit its requests no longer fall where the time line says either.
+LATENESS_LIMIT_MS, LATENESS_LIMIT_STARVED_MS = 100.0, 500.0
+LATE_SHARE = 0.01
+# The generator has one thread that counts. When it uses this much of a processor for more than this share of a phase,
 # requests wait for it rather than for the service.
 BUSY_CPU, BUSY_SHARE = 0.9, 0.1
+# A machine that is starved for more than this share of the time in which nothing is wrong tells nothing of slow requests.
+STARVED_SHARE = 0.5
+PHASES = {"baseline": "before the failure", "failure": "after the failure"}
 SILENCE_LIMIT = 3.0  # seconds; the generator speaks twice a second
 KINDS_OF_FAULTS = 3
-HEAD_TITLES = {
-    "replaced": "There is one new head, it is Ready and did not restart",
-    "restarted": "The head stays, and its container restarted once",
-    "kept": "The head stays, without a restart",
-    "any": "There is one head, and it is Ready",
-}
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """One thing that is asked of a service. reasons: why it was not met; None if there was nothing to judge."""
+    """One thing that is asked of a service. reasons: why it was not met; None if there was nothing to judge.
+
+    note: what was measured or why there was nothing to judge, where the title does not say it.
+    """
 
     name: str
     title: str
     reasons: list[str] | None
+    note: str = ""
 
     @property
     def outcome(self) -> str:
@@ -75,24 +82,38 @@ def judge(plan: Plan, evidence: Evidence) -> Verdict:
     loses = promise.workers_lost != 0
     criteria = [
         Criterion("requests", _requests_title(plan), _requests(plan, evidence)),
+        *_latency(plan, evidence),
         Criterion("recovery", f"Everything is back within {plan.recovery_timeout:g} s", _recovery(plan, evidence)),
-        Criterion("service", "The RayService keeps its RayCluster and is ready", _each(evidence, _service)),
-        Criterion("head", HEAD_TITLES[promise.head], _compared(evidence, lambda one: _heads(promise, one))),
+        Criterion("service", "The RayService keeps its RayCluster and is ready", _each(evidence, aftermath.service)),
+        Criterion(
+            "head",
+            aftermath.HEAD_TITLES[promise.head],
+            _compared(evidence, lambda one: aftermath.heads(promise, one)),
+        ),
         Criterion(
             "workers",
             "Every worker pod stays, without a restart" + (", but for those that the failure takes" if loses else ""),
-            _compared(evidence, _workers),
+            _compared(evidence, aftermath.workers),
         ),
         Criterion(
             "replicas",
             "Every Serve replica stays the same process" + (", but for those on lost workers" if loses else ""),
-            _compared(evidence, _replicas),
+            _compared(evidence, aftermath.replicas),
         ),
         Criterion("measurement", "The measurement can be trusted", _measurement(plan, evidence)),
     ]
-    if plan.max_slow_requests is not None:
-        criteria.insert(1, Criterion("slow", _slow_title(plan), _slow(plan, evidence) if evidence.rounds else None))
     return Verdict(criteria)
+
+
+def _latency(plan: Plan, evidence: Evidence) -> list[Criterion]:
+    """What was asked for of it."""
+    criteria = []
+    if plan.max_slow_requests is not None:
+        criteria.append(Criterion("slow", _slow_title(plan), _slow(plan, evidence) if evidence.rounds else None))
+    if plan.max_p99_ratio is not None:
+        title = f"99 % of each kind are answered within {plan.max_p99_ratio:g} times what they took before"
+        criteria.append(Criterion("p99", title, *_p99(plan, evidence)))
+    return criteria
 
 
 def baseline_problem(plan: Plan, samples: Iterable[Sample]) -> str:
@@ -144,7 +165,8 @@ def _requests_title(plan: Plan) -> str:
 
 
 def _slow_title(plan: Plan) -> str:
-    return f"At most {plan.max_slow_requests} requests are slow" if plan.max_slow_requests else "No request is slow"
+    most = f"At most {plan.max_slow_requests} requests are" if plan.max_slow_requests else "No request is"
+    return f"{most} slow while processors are free"
 
 
 def _when(evidence: Evidence, samples: list[Sample]) -> str:
@@ -173,16 +195,55 @@ def _requests(plan: Plan, evidence: Evidence) -> list[str]:
 
 def _slow(plan: Plan, evidence: Evidence) -> list[str]:
     limit = limits(evidence.samples_of("baseline"))
-    slow = [sample for sample in evidence.samples if excess(sample, limit)]
-    if len(slow) <= plan.max_slow_requests:
+    slow = [(sample, over) for sample in evidence.samples if (over := excess(sample, limit))]
+    own = [(sample, over) for sample, over in slow if not is_excused(sample, over, evidence.starvation)]
+    if len(own) <= plan.max_slow_requests:
         return []
-    worst = max(max(excess(sample, limit).values()) for sample in slow)
+    worst = max(max(over.values()) for _sample, over in own)
+    starved = len(slow) - len(own)
     return [
         (
-            f"{len(slow)} of {len(evidence.samples)} requests were slow, {plan.max_slow_requests} allowed; "
-            f"{_when(evidence, slow)}; the slowest took {worst:.0f} ms more than it may"
+            f"{len(own)} of {len(evidence.samples)} requests were slow though processors were free, "
+            f"{plan.max_slow_requests} allowed; {_when(evidence, [sample for sample, _over in own])}; the slowest took "
+            f"{worst:.0f} ms more than it may" + (f"; {starved} more were slow while none was free" if starved else "")
         )
     ]
+
+
+def _p99(plan: Plan, evidence: Evidence) -> tuple[list[str] | None, str]:
+    """(reasons, note) on the 99th percentiles of each entry, of the requests for which processors were free."""
+    parts = {
+        phase: by_entry(
+            sample
+            for sample in evidence.samples_of(phase)
+            if not sample.failed and is_free(sample, evidence.starvation)
+        )
+        for phase in PHASES
+    }
+    reasons, notes, judged = [], [], False
+    for entry in plan.load:
+        # How long a stream is depends on what the model has to say.
+        name, what = ("first", "the first token of ") if entry["stream"] else ("latency", "")
+        found = {
+            phase: [sample for sample in parts[phase].get(entry["name"], ()) if getattr(sample, name) is not None]
+            for phase in PHASES
+        }
+        if few := [phase for phase in PHASES if len(found[phase]) < LEAST_FOR_P99]:
+            notes.append(
+                f"{entry['name']} not judged: {len(found[few[0]])} answers {PHASES[few[0]]} while processors were free, "
+                f"{LEAST_FOR_P99} needed"
+            )
+            continue
+        judged = True
+        before = spread(punctual(sample, name) for sample in found["baseline"])["p99"]
+        after = spread(getattr(sample, name) for sample in found["failure"])["p99"]
+        notes.append(f"{what}{entry['name']} {after:.1f} ms, {before:.1f} ms before")
+        if after > plan.max_p99_ratio * before:
+            reasons.append(
+                f"99 % of {what}{entry['name']} took up to {after:.1f} ms after the failure and {before:.1f} ms before, "
+                f"{plan.max_p99_ratio:g} times as long allowed"
+            )
+    return reasons if judged else None, "; ".join(notes)
 
 
 def _recovery(plan: Plan, evidence: Evidence) -> list[str] | None:
@@ -200,104 +261,10 @@ def _recovery(plan: Plan, evidence: Evidence) -> list[str] | None:
     return reasons
 
 
-def _service(one: Round) -> list[str]:
-    before, after = one.before, one.after
-    reasons = [f"KubeRay built another RayCluster, {name}" for name in one.other_clusters]
-    if after is None:
-        return [*reasons, f"the RayService could not be read at the end: {one.after_problem}"]
-    if after.service_uid != before.service_uid:
-        reasons.append("the RayService is not the same object any more")
-    if after.cluster_name != before.cluster_name:
-        reasons.append(f"the RayCluster is {after.cluster_name or 'gone'} instead of {before.cluster_name}")
-    elif after.cluster_uid != before.cluster_uid:
-        reasons.append(f"the RayCluster {before.cluster_name} was made anew")
-    if after.service_problems:
-        reasons.append(f"at the end the RayService is not ready: {'; '.join(after.service_problems)}")
-    return reasons
-
-
-def _heads(promise: Failure, one: Round) -> list[str]:
-    old, after = one.before.heads[0], one.after.heads
-    if len(after) != 1:
-        return [
-            f"there are {len(after)} heads at the end instead of one: {', '.join(pod.name for pod in after) or 'none'}"
-        ]
-    head = after[0]
-    reasons = [] if head.ready else [f"the head {head.name} is not Ready at the end"]
-    replaced = head.uid != old.uid
-    if promise.head == "replaced" and not replaced:
-        return [*reasons, f"the old head {head.name} is still there"]
-    if promise.head in ("restarted", "kept") and replaced:
-        return [*reasons, f"the head {old.name} was replaced, by {head.name}"]
-    for name, count in head.restarts.items():
-        restarts = count - (0 if replaced else old.restarts.get(name, 0))
-        if promise.head == "restarted" and name == head.container:
-            if restarts != 1:
-                reasons.append(f"container {name} of the head {head.name} restarted {restarts} times, expected once")
-        elif promise.head in ("replaced", "kept") and restarts:
-            reasons.append(f"container {name} of the head {head.name} restarted {restarts} times")
-    return reasons
-
-
-def _leaving(one: Round) -> list[Pod]:
-    """The workers of before that may go: those that the failure takes, and those that were on their way out already."""
-    return [pod for pod in one.before.workers if pod.uid in one.taken or pod.terminating]
-
-
-def _workers(one: Round) -> list[str]:
-    """Every worker of before must be there as it was, but for those that may go. One more, from autoscaling, is no fault."""
-    now = {pod.uid: pod for pod in one.after.workers}
-    reasons = [] if one.before.workers else ["there was no worker before"]
-    for pod in one.before.workers:
-        if pod in _leaving(one):
-            continue
-        if pod.uid not in now:
-            reasons.append(f"worker {pod.name} is gone")
-            continue
-        for name, count in now[pod.uid].restarts.items():
-            if count != pod.restarts.get(name, 0):
-                reasons.append(
-                    f"container {name} of worker {pod.name} restarted ({pod.restarts.get(name, 0)} → {count} restarts)"
-                )
-        if not now[pod.uid].ready:
-            reasons.append(f"worker {pod.name} is not Ready at the end")
-    ready, needed = ready_workers(one.after.workers), ready_workers(one.before.workers)
-    if one.taken and ready < needed:
-        reasons.append(f"{ready} workers are Ready at the end, {needed} were before")
-    return reasons
-
-
-def _replicas(one: Round) -> list[str]:
-    """Every replica of before must be the same process still, but on workers that may go. One more is no fault."""
-    before, after = one.before, one.after
-    if before.serve is None or not before.serve.replicas:
-        return ["the replicas before were not seen"]
-    if after.serve is None:
-        return ["Ray's dashboard did not answer at the end, so the replicas could not be compared"]
-    now: dict[tuple, Replica] = {replica.identity: replica for replica in after.serve.replicas}
-    places = {pod.ip for pod in _leaving(one)}
-    lost = [
-        replica for replica in before.serve.replicas if replica.identity not in now and replica.node_ip not in places
-    ]
-    reasons = []
-    if lost:
-        names = ", ".join(f"{replica.deployment}#{replica.replica_id}" for replica in lost)
-        reasons.append(f"{len(lost)} of {len(before.serve.replicas)} replicas are not the same any more ({names})")
-    if not after.serve.running:
-        reasons.append(f"at the end Serve is not well: {after.serve.describe()}")
-    elif after.serve.running_replicas < before.serve.running_replicas:
-        reasons.append(
-            f"at the end {after.serve.running_replicas} replicas run, {before.serve.running_replicas} did before"
-        )
-    return reasons
-
-
 def _measurement(plan: Plan, evidence: Evidence) -> list[str]:
     """Whether the numbers can be believed at all."""
     reasons = []
-    phases = {"baseline": "before the failure"}
-    if evidence.rounds:
-        phases["failure"] = "after the failure"
+    phases = PHASES if evidence.rounds else {"baseline": PHASES["baseline"]}
     for phase, words in phases.items():
         if missing := _missing(plan, evidence.samples_of(phase)):
             reasons.append(f"no request of {missing} {words}")
@@ -307,21 +274,41 @@ def _measurement(plan: Plan, evidence: Evidence) -> list[str]:
         reasons.append(f"the load generator told nothing of the last {evidence.silent:.1f} s")
     if own := [sample for sample in evidence.samples if sample.error.startswith(OWN_SIDE)]:
         reasons.append(f"{len(own)} requests failed on the load generator's own side ({_faults(own)})")
-    return [f"the measurement is not trustworthy: {reason}" for reason in [*reasons, *_bottleneck(evidence)]]
+    for phase, words in phases.items():
+        reasons += _bottleneck(evidence, phase, words)
+    asked = plan.max_slow_requests is not None or plan.max_p99_ratio is not None
+    if asked and (share := _share(is_starved, evidence.beats_of("baseline"))) > STARVED_SHARE:
+        reasons.append(
+            f"the machine of the load generator had no free processor in {share:.0%} of the time before the failure, so "
+            "slow requests say nothing of the service"
+        )
+    return [f"the measurement is not trustworthy: {reason}" for reason in reasons]
 
 
-def _bottleneck(evidence: Evidence) -> list[str]:
-    """Whether the load generator, or its machine, was what the requests waited for."""
-    busy = sum(beat.cpu >= BUSY_CPU for beat in evidence.beats) / max(1, len(evidence.beats))
-    late = spread(sample.late for sample in evidence.samples)["p99"] or 0.0
+def _bottleneck(evidence: Evidence, phase: str, words: str) -> list[str]:
+    """Whether the load generator, or its machine, was what the requests of a phase waited for."""
+    samples = evidence.samples_of(phase)
+    busy = _share(lambda beat: beat.cpu >= BUSY_CPU, evidence.beats_of(phase))
     if busy > BUSY_SHARE:
+        late = spread(sample.late for sample in samples)["p99"] or 0.0
         return [
-            f"the load generator was the bottleneck: it used up a processor in {busy:.0%} of the time, and its requests "
-            f"started {late:.0f} ms late (99th percentile); ask for fewer requests"
+            f"the load generator was the bottleneck {words}: it used up a processor in {busy:.0%} of the time, and its "
+            f"requests started {late:.0f} ms late (99th percentile); ask for fewer requests"
         ]
-    if late > LATENESS_LIMIT_MS:
-        return [
-            f"the machine of the load generator was the bottleneck: it was kept waiting for a processor, and its requests "
-            f"started {late:.0f} ms late (99th percentile; {LATENESS_LIMIT_MS:.0f} ms allowed)"
-        ]
+    free = [sample for sample in samples if is_free(sample, evidence.starvation)]
+    for chosen, limit, kind in (
+        (free, LATENESS_LIMIT_MS, " for which processors were free"),
+        (samples, LATENESS_LIMIT_STARVED_MS, ""),
+    ):
+        late = sum(sample.late > limit for sample in chosen)
+        # One of less than a hundred is more than one of a hundred.
+        if late > max(1, LATE_SHARE * len(chosen)):
+            return [
+                f"the machine of the load generator was the bottleneck {words}: {late} of {len(chosen)} requests{kind} "
+                f"started more than {limit:.0f} ms late"
+            ]
     return []
+
+
+def _share(is_so: Callable[[Beat], bool], beats: list[Beat]) -> float:
+    return sum(map(is_so, beats)) / max(1, len(beats))

@@ -35,6 +35,6 @@ def suite(document: dict) -> str:
             text = "\n".join(entry["reasons"])
             ElementTree.SubElement(case, "failure", {"message": entry["reasons"][0], "type": "criterion"}).text = text
         elif entry["outcome"] == "skipped":
-            ElementTree.SubElement(case, "skipped", {"message": "there was nothing to judge"})
+            ElementTree.SubElement(case, "skipped", {"message": entry["note"] or "there was nothing to judge"})
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"

@@ -60,6 +60,8 @@ def _in_round(took: list[float | None]) -> str:
 
 
 def _measured(document: dict, criterion: dict) -> str:
+    if criterion["note"]:
+        return criterion["note"]
     if criterion["outcome"] == "skipped":
         return "–"
     known = dict(OF_LOAD)
@@ -75,7 +77,10 @@ def _failed(document: dict) -> str:
 
 
 def _slow(document: dict) -> str:
-    return f"{document['summary']['slow']:,} of {document['summary']['requests']:,} slow"
+    totals = document["summary"]
+    starved = totals["slow_starved"]
+    words = f", {starved:,} more while none was free" if starved else ""
+    return f"{totals['slow'] - starved:,} of {totals['requests']:,} slow while processors were free{words}"
 
 
 def _recovery(document: dict) -> str:

@@ -147,6 +147,7 @@ PLAN = Plan(
     recovery_timeout=60,
     max_failed_requests=0,
     max_slow_requests=None,
+    max_p99_ratio=None,
 )
 
 
@@ -192,6 +193,12 @@ def evidence(faults=None, **values):
     )
 
 
+def starved(begin=1004.0, end=1006.0):
+    """Beats of a machine without a free processor in that time."""
+    ats = (1000.0 + number / 2 for number in range(1, 21))
+    return tuple(beat(at, pressure=0.95 if begin < at <= end else 0.3) for at in ats)
+
+
 def beat(at, cpu=0.02, lag=1.5, begun=(), pressure=0.1):
     return Beat(at, cpu, lag, begun, pressure)
 
@@ -210,5 +217,6 @@ def build():
         a_round=a_round,
         evidence=evidence,
         beat=beat,
+        starved=starved,
         plan=PLAN,
     )

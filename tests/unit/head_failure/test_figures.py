@@ -58,8 +58,8 @@ def test_summary(build):
         build.sample(2, 1.2, latency=5000.0, error="timed out", status=0, connect=None),
         build.sample(3, 1.3, status=503),
     ]
-    got = figures.summarize(samples, {"short": {"latency": 20.0}})
-    assert (got["requests"], got["failed"], got["slow"], got["repeated"]) == (4, 2, 1, 1)
+    got = figures.summarize(samples, {"short": {"latency": 20.0}}, [])
+    assert [got[key] for key in ("requests", "failed", "slow", "slow_starved", "repeated")] == [4, 2, 1, 0, 1]
     assert got["errors"] == {"timed out": 1, "HTTP status 503": 1}
     assert got["latency_ms"] == {"p50": 10.0, "p90": 30.0, "p99": 30.0, "p999": 30.0, "max": 30.0}
     assert got["first_token_ms"]["max"] is None
@@ -75,9 +75,10 @@ def test_what_is_slow(build):
             build.sample(0, 1.3, entry="chats", latency=3000.0, first=30.0, gap=12.0),
         ]
     )
-    assert limit == {"short": {"latency": 310.0}, "chats": {"first": 280.0, "gap": 262.0}}
-    assert figures.excess(build.sample(3, 2.0, latency=310.0), limit) == {}
-    assert figures.excess(build.sample(3, 2.0, latency=330.5), limit) == {"latency": 20.5}
+    # Without the half of a ms that the generator was late; a gap has none of it.
+    assert limit == {"short": {"latency": 309.5}, "chats": {"first": 279.5, "gap": 262.0}}
+    assert figures.excess(build.sample(3, 2.0, latency=309.5), limit) == {}
+    assert figures.excess(build.sample(3, 2.0, latency=330.5), limit) == {"latency": 21.0}
     assert figures.excess(build.sample(3, 2.0, latency=5000.0, error="timed out"), limit) == {}
     # A long answer is no slow one, a silent one is.
     stream = {"entry": "chats", "latency": 9000.0}
@@ -118,3 +119,49 @@ def test_generator(build):
 def test_pressure_while_a_request_was_under_way(build, due, latency, pressure):
     beats = [build.beat(10.5, pressure=0.2), build.beat(11.0, pressure=0.9), build.beat(11.5, pressure=None)]
     assert figures.pressure(build.sample(0, due, latency=latency), beats) == pressure
+
+
+def test_starvation(build):
+    pressures = [0.9, 0.2, 0.8, 1.0, None, 0.79]
+    beats = [build.beat(10.5 + number / 2, pressure=pressure) for number, pressure in enumerate(pressures)]
+    # A beat that came late tells of all the time since the one before.
+    assert figures.starvation([*beats, build.beat(14.2, pressure=1.0)]) == [(10.0, 10.5), (11.0, 12.0), (13.0, 14.2)]
+    assert figures.starvation([]) == []
+
+
+SPANS = [(10.0, 10.5), (11.0, 12.0)]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "expected"),
+    [
+        (9.0, 10.0, 0),  # up to it
+        (10.5, 11.0, 0),  # between
+        (12.0, 13.0, 0),
+        (10.2, 10.3, 100),  # within
+        (9.0, 10.1, 100),
+        (10.4, 11.2, 300),  # from the one into the next
+        (9.0, 99.0, 1500),
+    ],
+)
+def test_for_how_long_it_was_starved(begin, end, expected):
+    assert figures.starved_ms(begin, end, SPANS) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "over", "excused"),
+    [
+        ({"latency": 900.0}, {"latency": 99.0}, True),
+        ({"latency": 900.0}, {"latency": 101.0}, False),
+        # The first token was there before the machine was starved, what was slow later was not.
+        ({"latency": 900.0, "first": 500.0, "gap": 300.0}, {"first": 1.0}, False),
+        ({"latency": 900.0, "first": 500.0, "gap": 300.0}, {"gap": 50.0}, True),
+        ({"latency": 900.0, "first": 500.0, "gap": 300.0}, {"first": 1.0, "gap": 50.0}, False),
+    ],
+)
+def test_what_excuses_a_slow_request(build, values, over, excused):
+    """It is under way until 11.1, and the machine is starved from 11.0 on."""
+    sample = build.sample(0, 10.2, **values)
+    assert figures.is_excused(sample, over, SPANS[1:]) is excused
+    assert figures.is_free(sample, SPANS[1:]) is False
+    assert figures.is_free(sample, []) is True

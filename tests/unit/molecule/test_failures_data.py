@@ -24,6 +24,7 @@ DEFAULTS = {
     "recovery_timeout": 60,
     "max_failed_requests": 0,
     "max_slow_requests": None,
+    "max_p99_ratio": None,
 }
 
 
