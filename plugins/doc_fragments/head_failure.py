@@ -82,10 +82,24 @@ options:
     description: Seconds from the failure, or from the end of one that lasts, within which everything has to be back.
     type: int
     default: 120
+  head_timeout:
+    description:
+      - Seconds from the failure, also from one that lasts, until there is one head, which the failure has gone over, and it is Ready
+        for good. O(recovery_timeout) is for everything together, and counts from the end of a failure that lasts.
+      - Without it, only the recovery is judged.
+    type: int
   max_failed_requests:
-    description: How many requests may fail. A request fails without an answer in time and with a status outside 200 to 299.
+    description:
+      - How many requests may fail after the failure. Before it none may. A request fails without an answer in time and with a status
+        outside 200 to 299.
     type: int
     default: 0
+  failed_within:
+    description:
+      - Seconds from the failure in which the requests that O(max_failed_requests) allows to fail have to be due. With
+        O(repeat), of each.
+      - Without it, they may fail at any time after the failure.
+    type: int
   max_slow_requests:
     description:
       - How many requests may be slow, that is take 250 ms more than the slowest of their kind before the failure. Of a stream the

@@ -163,8 +163,9 @@ fault_tolerance:
 criteria:
   description:
     - What the verdict is made of. Each has a C(name) (V(requests), V(slow) with O(max_slow_requests), V(p99) with O(max_p99_ratio),
-      V(recovery), V(service), V(head), V(workers), V(replicas), V(measurement)), a C(title), its C(reasons), a C(note) on what was
-      measured, if there is one, and an C(outcome), V(passed), V(failed), or V(skipped) if there was nothing to judge.
+      V(head_ready) with O(head_timeout), V(recovery), V(service), V(head), V(workers), V(replicas), V(measurement)), a C(title), its
+      C(reasons), a C(note) on what was measured, if there is one, and an C(outcome), V(passed), V(failed), or V(skipped) if there
+      was nothing to judge.
   returned: when the check was made
   type: list
   elements: dict
@@ -211,9 +212,9 @@ summary:
       sample: {"cpu": {"p50": 0.02, "p90": 0.03, "p99": 0.05, "p999": 0.05, "max": 0.05}}
     baseline:
       description:
-        - The requests that ended before the first failure, as C(requests), C(failed), C(slow), C(slow_starved), C(repeated), C(errors) (text to count),
-          C(latency_ms), C(first_token_ms), C(gap_ms), C(connect_ms) and C(lateness_ms) (each as RV(summary.lateness_ms)), C(replicas)
-          and C(nodes) (name to number of answers) and C(generator).
+        - The requests that ended before the first failure, as C(requests), C(failed), C(slow), C(slow_starved), C(repeated),
+          C(errors) (text to count), C(latency_ms), C(first_token_ms), C(gap_ms), C(connect_ms) and C(lateness_ms) (each as
+          RV(summary.lateness_ms)), C(replicas) and C(nodes) (name to number of answers) and C(generator).
         - C(load) has the same of each entry of O(load), by its name.
       type: dict
       sample: {"requests": 200, "failed": 0, "slow": 0, "errors": {}, "latency_ms": {"p50": 21.5, "p99": 44.0, "max": 61.3}}
@@ -235,8 +236,9 @@ summary:
 rounds:
   description:
     - What belongs to each failure. C(number), C(struck) (its time), C(second) (the same in seconds after the first failure),
-      C(undone_seconds), C(recovery_seconds), C(ended_seconds), C(done) (what was done, in words), C(requests), C(failed), C(slow),
-      and C(transitions), in order, as C(name), C(label) and C(seconds) after this failure.
+      C(undone_seconds), C(head_seconds) (until one head was Ready for good), C(recovery_seconds), C(ended_seconds), C(done) (what
+      was done, in words), C(requests), C(failed), C(slow), and C(transitions), in order, as C(name), C(label) and C(seconds) after
+      this failure.
     - Names are V(struck), V(old_head_gone), V(undone), V(new_head_created), V(new_head_scheduled), V(new_head_started),
       V(head_restarted), V(gcs_back), V(head_ready), V(serve_controller_back), V(workers_ready) and V(applications_running).
   returned: when the check was made

@@ -48,6 +48,11 @@ def heads(promise: Failure, one: Round) -> list[str]:
         return [*reasons, f"the old head {head.name} is still there"]
     if promise.head in ("restarted", "kept") and replaced:
         return [*reasons, f"the head {old.name} was replaced, by {head.name}"]
+    names = ", ".join(one.new_heads)
+    if promise.head == "replaced" and len(one.new_heads) > 1:
+        reasons.append(f"the head {old.name} was replaced {len(one.new_heads)} times, by {names}")
+    elif promise.head in ("restarted", "kept") and one.new_heads:
+        reasons.append(f"beside the head {old.name} there was another one meanwhile: {names}")
     for name, count in head.restarts.items():
         restarts = count - (0 if replaced else old.restarts.get(name, 0))
         if promise.head == "restarted" and name == head.container:

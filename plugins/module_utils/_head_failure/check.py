@@ -257,11 +257,13 @@ class Run:
             struck=timeline.struck,
             recovered=timeline.recovered,
             ended=ended,
+            head_back=timeline.head_back,
             undone=timeline.undone,
             taken=aimed.taken,
             done=tuple(strike.done),
             last_seen=tuple(timeline.last_seen()) if timeline.recovered is None else (),
             other_clusters=tuple(timeline.other_clusters),
+            new_heads=tuple(timeline.new_heads),
             after_problem=problem,
             transitions=dict(timeline.transitions),
         )

@@ -120,6 +120,7 @@ def rounds(evidence: Evidence, limit: dict) -> list[dict]:
             "struck": timestamp(one.struck),
             "second": round(one.struck - evidence.struck, 3),
             "undone_seconds": None if one.undone is None else round(one.undone - one.struck, 3),
+            "head_seconds": None if one.head_back is None else round(one.head_back - one.struck, 3),
             "recovery_seconds": None if one.took is None else round(one.took, 3),
             "ended_seconds": round(one.ended - one.struck, 3),
             "done": list(one.done),

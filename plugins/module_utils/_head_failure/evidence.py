@@ -29,7 +29,9 @@ class Plan:
     baseline_seconds: float
     stability_seconds: float
     recovery_timeout: float
+    head_timeout: float | None
     max_failed_requests: int
+    failed_within: float | None
     max_slow_requests: int | None
     max_p99_ratio: float | None
 
@@ -43,10 +45,10 @@ class Round:
     """What belongs to one failure. Times are seconds since 1970.
 
     before, after: the RayService; after is None if it could not be read, and after_problem says why. struck: when the
-    failure began; undone: when it was undone, None if that was not awaited; recovered: since when all was back, None if
-    it was not; ended: when its stability window did. taken: UIDs of the workers that the failure may take. done: what was
-    done, in words. last_seen: what stood in the way of a recovery. other_clusters: RayClusters that appeared meanwhile.
-    transitions: as in Timeline.
+    failure began; undone: when it was undone, None if that was not awaited; head_back: since when one head was Ready,
+    recovered: since when all was back, each None if it was not; ended: when its stability window did. taken: UIDs of the
+    workers that the failure may take. done: what was done, in words. last_seen: what stood in the way of a recovery.
+    other_clusters: RayClusters, new_heads: names of head pods, that appeared meanwhile. transitions: as in Timeline.
     """
 
     before: Snapshot
@@ -54,11 +56,13 @@ class Round:
     struck: float
     recovered: float | None
     ended: float
+    head_back: float | None = None
     undone: float | None = None
     taken: frozenset[str] = frozenset()
     done: tuple[str, ...] = ()
     last_seen: tuple[str, ...] = ()
     other_clusters: tuple[str, ...] = ()
+    new_heads: tuple[str, ...] = ()
     after_problem: str = ""
     transitions: dict[str, float] = field(default_factory=dict)
 

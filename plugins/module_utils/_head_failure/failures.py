@@ -56,7 +56,9 @@ ARGUMENT_SPEC = {
     "repeat": {"type": "int", "default": 1},
     "stability_seconds": {"type": "int", "default": 60},
     "recovery_timeout": {"type": "int", "default": 120},
+    "head_timeout": {"type": "int"},
     "max_failed_requests": {"type": "int", "default": 0},
+    "failed_within": {"type": "int"},
     "max_slow_requests": {"type": "int"},
     "max_p99_ratio": {"type": "float"},
 }
@@ -66,7 +68,9 @@ LEAST = {
     "repeat": 1,
     "stability_seconds": 0,
     "recovery_timeout": 1,
+    "head_timeout": 1,
     "max_failed_requests": 0,
+    "failed_within": 1,
     "max_slow_requests": 0,
     "max_p99_ratio": 1,
 }

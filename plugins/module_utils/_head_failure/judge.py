@@ -83,6 +83,7 @@ def judge(plan: Plan, evidence: Evidence) -> Verdict:
     criteria = [
         Criterion("requests", _requests_title(plan), _requests(plan, evidence)),
         *_latency(plan, evidence),
+        *_head_ready(plan, evidence),
         Criterion("recovery", f"Everything is back within {plan.recovery_timeout:g} s", _recovery(plan, evidence)),
         Criterion("service", "The RayService keeps its RayCluster and is ready", _each(evidence, aftermath.service)),
         Criterion(
@@ -123,8 +124,7 @@ def baseline_problem(plan: Plan, samples: Iterable[Sample]) -> str:
         return (
             f"no request of {missing} ended in the {plan.baseline_seconds:g} s of the baseline; no failure was caused"
         )
-    failed = [sample for sample in chosen if sample.failed]
-    if len(failed) > plan.max_failed_requests:
+    if failed := [sample for sample in chosen if sample.failed]:
         return f"{len(failed)} of {len(chosen)} requests failed while nothing was wrong ({_faults(failed)}); no failure was caused"
     return ""
 
@@ -161,7 +161,10 @@ def _compared(evidence: Evidence, reasons_of: Callable[[Round], list[str]]) -> l
 
 
 def _requests_title(plan: Plan) -> str:
-    return f"At most {plan.max_failed_requests} requests fail" if plan.max_failed_requests else "No request fails"
+    if not plan.max_failed_requests:
+        return "No request fails"
+    within = "" if plan.failed_within is None else f" of the first {plan.failed_within:g} s"
+    return f"At most {plan.max_failed_requests} requests{within} fail, and none before the failure"
 
 
 def _slow_title(plan: Plan) -> str:
@@ -173,24 +176,36 @@ def _when(evidence: Evidence, samples: list[Sample]) -> str:
     """When these requests were due, each after the failure before it (those of the baseline: before the first)."""
     words = []
     for sample in (samples[0], samples[-1]):
-        number = max(1, evidence.round_at(sample.due))
-        after = f" of round {number}" if len(evidence.rounds) > 1 else ""
-        words.append(f"{sample.due - evidence.rounds[number - 1].struck:+.1f} s after the failure{after}")
+        after = f" of round {max(1, evidence.round_at(sample.due))}" if len(evidence.rounds) > 1 else ""
+        words.append(f"{_after(evidence, sample):+.1f} s after the failure{after}")
     return f"the first was due {words[0]}, the last {words[1]}"
+
+
+def _after(evidence: Evidence, sample: Sample) -> float:
+    """How many seconds after the failure before it a request was due; one of the baseline before the first."""
+    return sample.due - evidence.rounds[max(1, evidence.round_at(sample.due)) - 1].struck
 
 
 def _requests(plan: Plan, evidence: Evidence) -> list[str]:
     if not evidence.rounds:
         return [baseline_problem(plan, evidence.samples) or "no failure was caused"]
     failed = [sample for sample in evidence.samples if sample.failed]
-    if len(failed) <= plan.max_failed_requests:
-        return []
-    return [
-        (
+    reasons = []
+    if len(failed) > plan.max_failed_requests:
+        reasons.append(
             f"{len(failed)} of {len(evidence.samples)} requests failed, {plan.max_failed_requests} allowed; "
             f"{_when(evidence, failed)} ({_faults(failed)})"
         )
-    ]
+    elif early := [sample for sample in failed if evidence.phase(sample.ended) == "baseline"]:
+        reasons.append(f"{len(early)} requests failed before the failure ({_faults(early)})")
+    if plan.failed_within is not None:
+        late = [sample for sample in failed if _after(evidence, sample) > plan.failed_within]
+        if late:
+            reasons.append(
+                f"{len(late)} requests failed later than the {plan.failed_within:g} s after the failure in which some may; "
+                f"{_when(evidence, late)} ({_faults(late)})"
+            )
+    return reasons
 
 
 def _slow(plan: Plan, evidence: Evidence) -> list[str]:
@@ -244,6 +259,21 @@ def _p99(plan: Plan, evidence: Evidence) -> tuple[list[str] | None, str]:
                 f"{plan.max_p99_ratio:g} times as long allowed"
             )
     return reasons if judged else None, "; ".join(notes)
+
+
+def _head_ready(plan: Plan, evidence: Evidence) -> list[Criterion]:
+    """If it was asked for."""
+    if plan.head_timeout is None:
+        return []
+
+    def late(one: Round) -> list[str]:
+        if one.head_back is None:
+            return [f"no head was Ready for good, {plan.head_timeout:g} s allowed"]
+        if one.head_back - one.struck > plan.head_timeout:
+            return [f"the head was Ready after {one.head_back - one.struck:.1f} s, {plan.head_timeout:g} s allowed"]
+        return []
+
+    return [Criterion("head_ready", f"One head is Ready within {plan.head_timeout:g} s", _each(evidence, late))]
 
 
 def _recovery(plan: Plan, evidence: Evidence) -> list[str] | None:

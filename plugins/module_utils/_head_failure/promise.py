@@ -83,8 +83,15 @@ def _slow(document: dict) -> str:
     return f"{totals['slow'] - starved:,} of {totals['requests']:,} slow while processors were free{words}"
 
 
+def _head_ready(document: dict) -> str:
+    return _took([one["head_seconds"] for one in document["rounds"]])
+
+
 def _recovery(document: dict) -> str:
-    took = document["summary"]["recovery_seconds_each"]
+    return _took(document["summary"]["recovery_seconds_each"])
+
+
+def _took(took: list[float | None]) -> str:
     if None in took:
         return "not back" + _in_round(took)
     return f"{took[0]:.1f} s" if len(took) == 1 else f"{min(took):.1f} to {max(took):.1f} s in {len(took)} rounds"
@@ -133,6 +140,7 @@ def _measurement(document: dict) -> str:
 OF_LOAD: dict[str, Callable[[dict], str]] = {
     "requests": _failed,
     "slow": _slow,
+    "head_ready": _head_ready,
     "recovery": _recovery,
     "measurement": _measurement,
 }

@@ -43,7 +43,7 @@ def has_turned(failure: Failure, old: Pod, head: Pod) -> bool:
 def missing(failure: Failure, before: Snapshot, view: View) -> list[str]:
     """What is not as it was before the failure, in words; empty when everything is back."""
     words = ["the failure is not over"] if view.lasting else []
-    words += _head_missing(failure, before.heads[0], [pod for pod in view.pods if pod.role == HEAD])
+    words += head_missing(failure, before.heads[0], heads(view.pods))
     ready, needed = ready_workers(view.pods, view.taken), ready_workers(before.workers)
     if ready < needed:
         words.append(f"{ready} of {needed} workers Ready")
@@ -56,6 +56,10 @@ def missing(failure: Failure, before: Snapshot, view: View) -> list[str]:
     return words
 
 
+def heads(pods: Iterable[Pod]) -> list[Pod]:
+    return [pod for pod in pods if pod.role == HEAD]
+
+
 def ready_workers(pods: Iterable[Pod], taken: frozenset[str] = frozenset()) -> int:
     return sum(pod.ready and not pod.terminating and pod.uid not in taken for pod in pods if pod.role != HEAD)
 
@@ -65,7 +69,8 @@ def serves(before: Snapshot, serve: Serve) -> bool:
     return serve.running and serve.running_replicas >= before.serve.running_replicas
 
 
-def _head_missing(failure: Failure, old: Pod, heads: list[Pod]) -> list[str]:
+def head_missing(failure: Failure, old: Pod, heads: list[Pod]) -> list[str]:
+    """Why there is not one head, from after the failure and Ready, in words; empty if there is."""
     if len(heads) != 1:
         return [f"there are {len(heads)} head pods: {', '.join(pod.name for pod in heads)}" if heads else "no head pod"]
     head = heads[0]

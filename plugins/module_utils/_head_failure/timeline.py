@@ -42,8 +42,9 @@ class Timeline:
     lasts: failures are going to be undone, and until then are not over. notes, events: [(time, text)], of the whole check.
 
     Of the failure at hand: transitions {name: time}, when a state was first reached; reported: those that a user was told
-    of. head: the one to ask, once the failure has gone over it, else None. gcs: whether its GCS has answered. recovered:
-    since when everything is back, None as long as something is missing.
+    of. head: the one to ask, once the failure has gone over it, else None. gcs: whether its GCS has answered. head_back:
+    since when there is one head, which the failure has gone over, and it is Ready; recovered: since when everything is
+    back; each None as long as something is missing. new_heads: names of the other head pods that came, in order.
     """
 
     def __init__(self, before: state.Snapshot, failure: Failure, lasts: bool = False) -> None:
@@ -64,6 +65,8 @@ class Timeline:
         self.reported: set[str] = set()
         self.head: state.Pod | None = None
         self.other_clusters: list[str] = []
+        self.new_heads: list[str] = []
+        self.head_back: float | None = None
         self.recovered: float | None = None
         self._void(0.0)
 
@@ -180,6 +183,10 @@ class Timeline:
             return
         enough = recovery.ready_workers(self._pods.values(), self._down) >= recovery.ready_workers(self._before.workers)
         self._returned("workers_ready", enough, at)
+        if recovery.head_missing(self._failure, self._before.heads[0], recovery.heads(self._pods.values())):
+            self.head_back = None
+        elif self.head_back is None:
+            self.head_back = at
         missing = self._missing()
         if not missing:
             self.recovered = at if self.recovered is None else self.recovered
@@ -207,6 +214,8 @@ class Timeline:
 
     def _head(self, kind: str, pod: state.Pod, earlier: state.Pod | None, at: float) -> None:
         new = pod.uid != self._old_head.uid
+        if new and pod.name not in self.new_heads:
+            self.new_heads.append(pod.name)
         if kind == "DELETED":
             if new:
                 self._note(f"the new head {pod.name} is gone again", at)

@@ -145,7 +145,9 @@ PLAN = Plan(
     baseline_seconds=2,
     stability_seconds=3,
     recovery_timeout=60,
+    head_timeout=None,
     max_failed_requests=0,
+    failed_within=None,
     max_slow_requests=None,
     max_p99_ratio=None,
 )
@@ -159,6 +161,7 @@ def a_round(**values):
             "after": snapshot(head="h2"),
             "struck": 1002.0,
             "recovered": 1007.0,
+            "head_back": 1006.0,
             "ended": 1010.0,
             "done": ("pod svc-head-h1 deleted",),
             "transitions": {"struck": 1002.0, "old_head_gone": 1004.0},

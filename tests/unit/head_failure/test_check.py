@@ -151,7 +151,7 @@ WAYS = {
 
 @pytest.mark.parametrize(("failure", "changes", "transitions"), [(key, *way) for key, way in WAYS.items()], ids=WAYS)
 def test_a_service_that_comes_back(fake, cluster, plan, failure, changes, transitions):
-    plan = replace(plan, failure=failure)
+    plan = replace(plan, failure=failure, head_timeout=3)
     evidence, load = run(plan, cluster)
     assert fake.changes == changes
     assert judge(plan, evidence).reasons == []
@@ -165,11 +165,13 @@ def test_a_service_that_comes_back(fake, cluster, plan, failure, changes, transi
 
 def test_a_head_that_stays_away(fake, cluster, plan):
     fake.heads_left = 0
-    evidence, _load = run(replace(plan, recovery_timeout=1, repeat=3), cluster)
-    assert [one.recovered for one in evidence.rounds] == [None]
+    plan = replace(plan, recovery_timeout=1, repeat=3, head_timeout=1)
+    evidence, _load = run(plan, cluster)
+    assert [(one.head_back, one.recovered) for one in evidence.rounds] == [(None, None)]
     reasons = judge(plan, evidence).reasons
     assert any("not recovered within" in reason and "no head pod" in reason for reason in reasons)
     assert any("there are 0 heads" in reason for reason in reasons)
+    assert "no head was Ready for good, 1 s allowed" in reasons
 
 
 def test_three_failures_under_one_load(fake, cluster, plan):
@@ -177,6 +179,8 @@ def test_three_failures_under_one_load(fake, cluster, plan):
     evidence, _load = run(plan, cluster)
     assert [path.rpartition("-")[2] for _method, path, _body in fake.changes] == ["h1", "h2", "h3"]
     assert [one.after.heads[0].uid for one in evidence.rounds] == ["h2", "h3", "h4"]
+    assert [one.new_heads for one in evidence.rounds] == [("svc-head-h2",), ("svc-head-h3",), ("svc-head-h4",)]
+    assert all(one.struck < one.head_back <= one.recovered for one in evidence.rounds)
     assert judge(plan, evidence).reasons == []
     for one, following in pairwise(evidence.rounds):
         assert following.before is one.after

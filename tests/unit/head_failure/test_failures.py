@@ -14,11 +14,14 @@ PARAMS = {
     **{"failure": "head_deleted", "failure_commands": None, "failure_seconds": 0, "repeat": 1},
     **{"baseline_seconds": 10, "stability_seconds": 60, "recovery_timeout": 120},
     **{"max_failed_requests": 0, "max_slow_requests": None, "max_p99_ratio": None},
+    **{"head_timeout": None, "failed_within": None},
 }
 BEGIN, BOTH = {"begin": ["cut"], "end": None}, {"begin": ["cut"], "end": ["mend"]}
 WRONG = {
     "repeat is 0; expected: at least 1": {"repeat": 0},
     "max_slow_requests is -1; expected: at least 0": {"max_slow_requests": -1},
+    "head_timeout is 0; expected: at least 1": {"head_timeout": 0},
+    "failed_within is 0; expected: at least 1": {"failed_within": 0},
     "max_p99_ratio is 0.5; expected: at least 1": {"max_p99_ratio": 0.5},
     "failure_commands is not given; expected with failure redis_lost": {"failure": "redis_lost"},
     "failure_commands is given with failure head_deleted; expected: none, they go with head_node_lost, redis_lost, worker_node_lost": {

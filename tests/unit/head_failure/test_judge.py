@@ -31,6 +31,12 @@ CASES = {
         lambda b: {"faults": {19: {"latency": 400.0, "error": "stream ended without [DONE]"}}},
         "the first was due -0.1 s",
     ),
+    "a stream that stalls": (
+        lambda b: {
+            "faults": {30: {"latency": 1400.0, "error": "stalled: no event for 1 s", "first": 30.0, "gap": 1000.0}}
+        },
+        "(1 × stalled: no event for 1 s)",
+    ),
     "a redirection is no answer": (lambda b: {"faults": {30: {"status": 302}}}, "(1 × HTTP status 302)"),
     "never recovered": (
         lambda b: {"recovered": None, "last_seen": ("no new head pod was created",)},
@@ -44,6 +50,10 @@ CASES = {
     "two heads at the end": (
         lambda b: {"after": b.snapshot(heads=b.snapshot("h1").heads + b.snapshot("h2").heads)},
         "there are 2 heads at the end instead of one: svc-head-h1, svc-head-h2",
+    ),
+    "the head replaced twice": (
+        lambda b: {"after": b.snapshot(head="h3"), "new_heads": ("svc-head-h2", "svc-head-h3")},
+        "the head svc-head-h1 was replaced 2 times, by svc-head-h2, svc-head-h3",
     ),
     "the new head restarted": (
         lambda b: {"after": b.snapshot(heads=(b.head("h2", restarts=2),))},
@@ -208,7 +218,9 @@ def test_baseline(build):
         "no request of short ended in the 2 s of the baseline; no failure was caused"
     )
     assert baseline_problem(build.plan, [build.sample(0, 1.0)]) == ""
-    assert "1 of 1" in baseline_problem(build.plan, [build.sample(0, 1.0, status=500)])
+    # However many may fail after a failure.
+    plan = replace(build.plan, max_failed_requests=600)
+    assert "1 of 1" in baseline_problem(plan, [build.sample(0, 1.0, status=500)])
 
 
 # A failure, what is to be seen after it (and before it, if it is not as ever), and the one reason that there is, "" for none.
@@ -246,6 +258,13 @@ PROMISES = {
         lambda b: {"after": b.snapshot(heads=(b.head("h1", restarts=1),))},
         "container ray-head of the head svc-head-h1 restarted 1 times",
     ),
+    "kept, with another one meanwhile": (
+        "worker_deleted",
+        lambda b: {"after": b.snapshot(), "new_heads": ("svc-head-h2",)},
+        "beside the head svc-head-h1 there was another one meanwhile: svc-head-h2",
+    ),
+    "replaced once": ("head_deleted", lambda b: {"new_heads": ("svc-head-h2",)}, ""),
+    "any: replaced twice": ("redis_lost", lambda b: {"new_heads": ("svc-head-h2", "svc-head-h3")}, ""),
     "any: kept": ("redis_lost", lambda b: {"after": b.snapshot()}, ""),
     "any: restarted": ("redis_lost", lambda b: {"after": b.snapshot(heads=(b.head("h1", restarts=3),))}, ""),
     "any: replaced": ("redis_lost", lambda b: {}, ""),
@@ -304,3 +323,56 @@ def test_reasons_name_their_round(build):
 def test_time_to_recover_counts_from_the_undoing(build):
     evidence = build.evidence(recovered=1062.5, undone=1004.0)
     assert judge(replace(build.plan, failure="operator_down"), evidence).reasons == []
+
+
+# How many may fail, within how many seconds, which do, and the one reason that there is, "" for none.
+ALLOWED = {
+    "as many as may": (2, None, (30, 90), ""),
+    "one too many": (1, None, (30, 90), "2 of 101 requests failed, 1 allowed"),
+    "one before the failure": (2, None, (5, 30), "1 requests failed before the failure (1 × timed out)"),
+    "one that met the failure": (1, 1, (19,), ""),
+    "within the time": (2, 1, (20, 30), ""),
+    "later": (
+        3,
+        1,
+        (20, 31, 40),
+        "2 requests failed later than the 1 s after the failure in which some may; the first was due +1.1 s after the failure, "
+        "the last +2.0 s after the failure (2 × timed out)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("most", "within", "failed", "reason"), ALLOWED.values(), ids=ALLOWED)
+def test_some_requests_may_fail(build, most, within, failed, reason):
+    plan = replace(build.plan, max_failed_requests=most, failed_within=within)
+    # Number 19 was under way at the failure.
+    verdict = judge(plan, build.evidence(faults={number: {**FAILED, "latency": 150.0} for number in failed}))
+    assert [words in given for words, given in zip([reason], verdict.reasons, strict=bool(reason))] == [True] * bool(
+        reason
+    )
+    assert verdict.word == ("failed" if reason else "passed")
+
+
+def test_in_which_time_requests_may_fail_counts_anew_in_each_round(build):
+    rounds = (build.a_round(), build.a_round(before=build.snapshot("h2"), after=build.snapshot("h3"), struck=1005.0))
+    plan = replace(build.plan, repeat=2, max_failed_requests=2, failed_within=1)
+    assert judge(plan, build.evidence(rounds=rounds, faults={25: FAILED, 55: FAILED})).reasons == []
+    assert len(judge(plan, build.evidence(rounds=rounds, faults={25: FAILED, 65: FAILED})).reasons) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"head_back": 1062.0}, ""),
+        ({"head_back": 1062.1}, "the head was Ready after 60.1 s, 60 s allowed"),
+        ({"head_back": None}, "no head was Ready for good, 60 s allowed"),
+        # It counts from the failure even if that lasts.
+        ({"head_back": 1072.0, "undone": 1062.0, "recovered": 1073.0}, "the head was Ready after 70.0 s, 60 s allowed"),
+    ],
+)
+def test_when_the_head_has_to_be_ready(build, values, reason):
+    plan = replace(build.plan, head_timeout=60)
+    criteria = judge(plan, build.evidence(**values)).criteria
+    assert [(one.name, one.reasons) for one in criteria][1] == ("head_ready", [reason] if reason else [])
+    assert [one.outcome for one in judge(plan, build.evidence(struck=None)).criteria][1] == "skipped"
+    assert "head_ready" not in [one.name for one in judge(build.plan, build.evidence(**values)).criteria]

@@ -68,7 +68,7 @@ def test_deleted_with_a_grace_period(build, line):
         "serve_controller_back": 116,
         "applications_running": 117,
     }
-    assert timeline.recovered == 117
+    assert (timeline.head_back, timeline.recovered, timeline.new_heads) == (115, 117, ["svc-head-h2"])
     assert texts(timeline)[-1] == "Serve: app RUNNING; 2 of 2 replicas running"
 
 
@@ -76,9 +76,9 @@ def test_a_new_head_before_the_old_one_is_gone(build, line):
     timeline = line("head_forced")
     bring_back(build, timeline)
     answer(build, timeline, 117)
-    assert timeline.recovered is None
+    assert (timeline.head_back, timeline.recovered) == (None, None)
     timeline.pod("DELETED", build.pod("h1", "head"), 130)
-    assert timeline.recovered == 130
+    assert (timeline.head_back, timeline.recovered) == (130, 130)
 
 
 def test_restarted_in_place(build, line):
@@ -101,12 +101,12 @@ def test_restarted_once_more(build, line):
     timeline = line("gcs_killed")
     timeline.pod("MODIFIED", build.pod("h1", "head", restarts=1), 105)
     answer(build, timeline, 114, uid="h1")
-    assert timeline.recovered == 114
+    assert (timeline.head_back, timeline.recovered) == (105, 114)
     timeline.pod("MODIFIED", build.pod("h1", "head", ready=False, restarts=2), 120)
-    assert timeline.recovered is None
+    assert (timeline.head_back, timeline.recovered) == (None, None)
     timeline.pod("MODIFIED", build.pod("h1", "head", restarts=2), 130)
     answer(build, timeline, 131, uid="h1")
-    assert timeline.recovered == 131
+    assert (timeline.head_back, timeline.recovered, timeline.new_heads) == (130, 131, [])
     assert timeline.last_seen()[0] == "it was back +14.0 s after the failure and did not stay so"
 
 
@@ -131,6 +131,15 @@ def test_a_worker_is_replaced(build, line):
     answer(build, timeline, 112, uid="h1", actors=("a2", "a3"))
     assert timeline.recovered == 112
     assert timeline.transitions == {"struck": 100, "workers_ready": 110, "applications_running": 112}
+
+
+def test_a_head_that_the_failure_reaches_late(build, line):
+    timeline = line("head_node_lost", lasts=True)
+    assert timeline.head_back == 100
+    timeline.pod("MODIFIED", build.pod("h1", "head", ready=False), 150)
+    assert timeline.head_back is None
+    replace_head(build, timeline, at=160)
+    assert timeline.head_back == 175
 
 
 def test_a_failure_that_lasts_is_over_when_it_is_undone(build, line):
@@ -176,6 +185,7 @@ def test_rounds_have_nothing_in_common_but_the_notes(build, line):
     timeline.strike(build.snapshot("h2"), frozenset(), 200)
     timeline.begun(200)
     assert (timeline.transitions, timeline.recovered, timeline.head) == ({"struck": 200}, None, None)
+    assert (timeline.head_back, timeline.new_heads) == (None, [])
     replace_head(build, timeline, old="h2", new="h3", at=200)
     assert timeline.recovered == 217
     assert texts(timeline).count("Serve: app RUNNING; 2 of 2 replicas running") == 2
@@ -216,8 +226,9 @@ def test_a_second_new_head_starts_over(build, line):
     answer(build, timeline, 136, uid="h2")  # late words of the one that is gone
     assert timeline.recovered is None
     answer(build, timeline, 140, uid="h3")
-    assert timeline.recovered == 140
+    assert (timeline.head_back, timeline.recovered) == (135, 140)
     assert timeline.transitions["new_head_created"] == 130
+    assert timeline.new_heads == ["svc-head-h2", "svc-head-h3"]
 
 
 def test_workers_are_noted(build, line):

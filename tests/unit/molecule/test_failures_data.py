@@ -22,7 +22,9 @@ DEFAULTS = {
     "baseline_seconds": 10,
     "stability_seconds": 60,
     "recovery_timeout": 60,
+    "head_timeout": None,
     "max_failed_requests": 0,
+    "failed_within": None,
     "max_slow_requests": None,
     "max_p99_ratio": None,
 }
