@@ -114,11 +114,12 @@ def _figures(document: dict) -> str:
     totals, each = document["summary"], [one["recovery_seconds"] for one in document["rounds"]]
     broken = [entry["name"] for entry in document["criteria"] if entry["outcome"] == "failed"]
     never = not each or None in each
+    starved = f" ({totals['slow_starved']:,} without a free processor)" if totals["slow_starved"] else ""
     most = ", at most" if len(each) > 1 and not never else ""
     figures = (
         (f"{totals['requests']:,}", "requests", False),
         (f"{totals['failed']:,}", "failed", "requests" in broken),
-        (f"{totals['slow']:,}", "slow: 250 ms over the slowest before", "slow" in broken),
+        (f"{totals['slow']:,}", f"slow: 250 ms over the slowest before{starved}", "slow" in broken),
         (*_grown(document, "p99", "99 % of {} within this", "99 % of the gaps of {} within this"), False),
         (*_grown(document, "max", "slowest of {}", "longest gap of {}"), False),
         ("never" if never else f"{max(each):.1f} s", f"until all was back{most}", "recovery" in broken),

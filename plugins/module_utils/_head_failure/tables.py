@@ -245,6 +245,10 @@ def measurement(document: dict) -> list[str]:
         "How much its machine kept tasks waiting for a processor is not known."
         if waited is None
         else f"Some task of its machine waited for a processor for {percent(waited)} of the time (99th percentile of half seconds).",
+        (
+            f"Of {many(totals['slow'], 'slow request')} {totals['slow_starved']} would have been in time but for the half seconds in "
+            "which its machine had no free processor."
+        ),
         f"Requests of unknown outcome: {totals['unknown']}. Sent again, as a kept connection was closed: {totals['repeated']}.",
         (
             "A request is slow when it takes 250 ms more than the slowest of its kind before the failure, a stream when its "

@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import document
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import (
+    document,
+    html,
+    junit,
+    promise,
+    tables,
+)
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import judge
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
 
@@ -77,3 +83,34 @@ def test_versions(build):
     galaxy = yaml.safe_load((Path(__file__).parents[3] / "galaxy.yml").read_text(encoding="utf-8"))
     versions = document_of(build.plan, build.evidence(versions={"ray": "2.60.0"}))["versions"]
     assert versions == {"collection": galaxy["version"], "ray": "2.60.0"}
+
+
+def test_slow_requests_of_a_starved_machine_are_counted_apart(build):
+    evidence = build.evidence(faults={30: {"latency": 900.0}, 41: {"latency": 900.0}}, beats=build.starved())
+    got = document_of(replace(build.plan, max_slow_requests=1), evidence)
+    assert [(row["number"], row["starved"]) for row in got["outliers"]] == [(30, False), (41, True)]
+    totals = got["summary"]
+    assert [(part["slow"], part["slow_starved"]) for part in (totals, totals["baseline"], totals["failure"])] == [
+        *((2, 1), (0, 0), (2, 1))
+    ]
+    assert totals["failure"]["load"]["short"]["slow_starved"] == 1
+    assert [
+        "At most 1 requests are slow while processors are free",
+        "1 of 101 slow while processors were free, 1 more while none was free",
+        "kept",
+    ] in promise.criteria(got).rows
+    assert "slow: 250 ms over the slowest before (1 without a free processor)" in html.page(got)
+    assert any(text.startswith("Of 2 slow requests 1 would have been in time") for text in tables.measurement(got))
+
+
+def test_what_was_measured_of_percentiles_and_of_the_head(build):
+    got = document_of(replace(build.plan, max_p99_ratio=1.5, head_timeout=60), build.evidence())
+    assert [one["head_seconds"] for one in got["rounds"]] == [4.0]
+    rows = promise.criteria(got).rows
+    assert ["One head is Ready within 60 s", "4.0 s", "kept"] in rows
+    assert [
+        "99 % of each kind are answered within 1.5 times what they took before",
+        "short not judged: 20 answers before the failure while processors were free, 100 needed",
+        "not judged",
+    ] in rows
+    assert 'message="short not judged: 20 answers' in junit.suite(got)
