@@ -115,7 +115,7 @@ options:
   max_p99_ratio:
     description:
       - How many times as long as before the failure it may take until 99 % of the requests of a kind are answered; of streams, until
-        their first token. Judged for each entry of the load, over answered requests for which processors were free throughout.
+        their first token. Judged for each entry of the load, over answered requests for which processors were free for at least half of their time.
       - Only where there are at least 100 of them before the failure, and after it. Of fewer the 99th percentile is the slowest, and
         one request would decide; that kind is not judged, and the report says so.
       - Without it, percentiles do not change the verdict.

@@ -125,9 +125,12 @@ def starved_ms(begin: float, end: float, spans: Sequence[tuple[float, float]]) -
     return total * 1000
 
 
-def is_free(sample: Sample, spans: Sequence[tuple[float, float]]) -> bool:
-    """Whether the machine was not starved at any time while that request was under way."""
-    return not starved_ms(sample.due, sample.ended, spans)
+def is_free(sample: Sample, ms: float, spans: Sequence[tuple[float, float]]) -> bool:
+    """Whether the machine was starved for at most half of the first so many ms of a request.
+
+    A long one is not left out because of a short moment in it, which would leave out a service's own stalls.
+    """
+    return starved_ms(sample.due, sample.due + ms / 1000, spans) <= ms / 2
 
 
 def is_excused(sample: Sample, over: dict[str, float], spans: Sequence[tuple[float, float]]) -> bool:

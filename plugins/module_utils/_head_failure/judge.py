@@ -226,39 +226,41 @@ def _slow(plan: Plan, evidence: Evidence) -> list[str]:
 
 
 def _p99(plan: Plan, evidence: Evidence) -> tuple[list[str] | None, str]:
-    """(reasons, note) on the 99th percentiles of each entry, of the requests for which processors were free."""
-    parts = {
-        phase: by_entry(
-            sample
-            for sample in evidence.samples_of(phase)
-            if not sample.failed and is_free(sample, evidence.starvation)
-        )
-        for phase in PHASES
-    }
+    """(reasons, note) on the 99th percentiles of each entry."""
     reasons, notes, judged = [], [], False
     for entry in plan.load:
         # How long a stream is depends on what the model has to say.
         name, what = ("first", "the first token of ") if entry["stream"] else ("latency", "")
-        found = {
-            phase: [sample for sample in parts[phase].get(entry["name"], ()) if getattr(sample, name) is not None]
-            for phase in PHASES
-        }
+        what += entry["name"]
+        found = {phase: _free_answers(evidence, phase, entry["name"], name) for phase in PHASES}
         if few := [phase for phase in PHASES if len(found[phase]) < LEAST_FOR_P99]:
             notes.append(
-                f"{entry['name']} not judged: {len(found[few[0]])} answers {PHASES[few[0]]} while processors were free, "
+                f"{what} not judged: {len(found[few[0]])} answers {PHASES[few[0]]} while processors were free, "
                 f"{LEAST_FOR_P99} needed"
             )
             continue
         judged = True
         before = spread(punctual(sample, name) for sample in found["baseline"])["p99"]
         after = spread(getattr(sample, name) for sample in found["failure"])["p99"]
-        notes.append(f"{what}{entry['name']} {after:.1f} ms, {before:.1f} ms before")
+        notes.append(f"{what} {after:.1f} ms, {before:.1f} ms before")
         if after > plan.max_p99_ratio * before:
             reasons.append(
-                f"99 % of {what}{entry['name']} took up to {after:.1f} ms after the failure and {before:.1f} ms before, "
+                f"99 % of {what} took up to {after:.1f} ms after the failure and {before:.1f} ms before, "
                 f"{plan.max_p99_ratio:g} times as long allowed"
             )
     return reasons if judged else None, "; ".join(notes)
+
+
+def _free_answers(evidence: Evidence, phase: str, entry: str, name: str) -> list[Sample]:
+    """The answered requests of an entry that have that measure, and for which processors were free."""
+    return [
+        sample
+        for sample in evidence.samples_of(phase)
+        if sample.entry == entry
+        and not sample.failed
+        and (value := getattr(sample, name)) is not None
+        and is_free(sample, value, evidence.starvation)
+    ]
 
 
 def _head_ready(plan: Plan, evidence: Evidence) -> list[Criterion]:
@@ -325,7 +327,7 @@ def _bottleneck(evidence: Evidence, phase: str, words: str) -> list[str]:
             f"the load generator was the bottleneck {words}: it used up a processor in {busy:.0%} of the time, and its "
             f"requests started {late:.0f} ms late (99th percentile); ask for fewer requests"
         ]
-    free = [sample for sample in samples if is_free(sample, evidence.starvation)]
+    free = [sample for sample in samples if is_free(sample, sample.late, evidence.starvation)]
     for chosen, limit, kind in (
         (free, LATENESS_LIMIT_MS, " for which processors were free"),
         (samples, LATENESS_LIMIT_STARVED_MS, ""),

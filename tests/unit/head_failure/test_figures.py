@@ -163,5 +163,11 @@ def test_what_excuses_a_slow_request(build, values, over, excused):
     """It is under way until 11.1, and the machine is starved from 11.0 on."""
     sample = build.sample(0, 10.2, **values)
     assert figures.is_excused(sample, over, SPANS[1:]) is excused
-    assert figures.is_free(sample, SPANS[1:]) is False
-    assert figures.is_free(sample, []) is True
+
+
+def test_for_which_part_of_a_request_processors_were_free(build):
+    sample = build.sample(0, 10.8)
+    assert figures.is_free(sample, 399.0, SPANS) is True
+    assert figures.is_free(sample, 401.0, SPANS) is False
+    assert figures.is_free(build.sample(0, 10.4), 0.5, SPANS) is False
+    assert figures.is_free(build.sample(0, 10.4), 0.0, SPANS) is True

@@ -127,6 +127,15 @@ P99 = {
         "passed",
         "short 20.5 ms",
     ),
+    "a stall of the service with a starved moment in it": (
+        lambda b: many(
+            b,
+            {n: {"latency": 1500.0} for n in SOME},
+            beats=tuple(b.beat(1004.0 + n / 2, pressure=0.9 * (n == 1)) for n in range(4)),
+        ),
+        "failed",
+        "99 % of short took up to 1500.0 ms",
+    ),
     "late requests before the failure allow nothing": (
         lambda b: many(b, {**SOME, **{n: {"late": 50.0, "latency": 70.0} for n in (0, 1)}}),
         "failed",
@@ -165,7 +174,7 @@ def test_percentiles_of_each_kind(build):
     verdict = judge(plan, replace(evidence, samples=(*evidence.samples, *chats)))
     # The streams that were under way at the failure met it.
     assert [criterion.note for criterion in verdict.criteria if criterion.name == "p99"] == [
-        "short 20.5 ms, 20.0 ms before; chats not judged: 55 answers before the failure while processors were free, 100 needed"
+        "short 20.5 ms, 20.0 ms before; the first token of chats not judged: 55 answers before the failure while processors were free, 100 needed"
     ]
     evidence = many(build, before=200)
     verdict = judge(plan, replace(evidence, samples=(*evidence.samples, *chats)))
