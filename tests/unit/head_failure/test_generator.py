@@ -16,7 +16,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.entries import generator_arguments
@@ -26,6 +28,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.gene
     lines,
     run,
 )
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import judge
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import LocalLoad, generator_program
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
 
@@ -310,6 +313,33 @@ def test_failed_streams(entry):
     }
     assert all(sample.failed for sample in samples)
     assert 290 <= got["it stalls"].gap < 700
+
+
+def test_a_service_that_gets_slow_and_stalls_is_judged_by_what_was_measured(build, entry):
+    """As a negative control, from sockets to the verdict: answers in time at first, then not."""
+    chats = {"stream": True, "path": "/chats", "max_gap_seconds": 0.5}
+    load = [entry(rate=10.0, request_timeout=5.0), entry("chats", rate=4.0, **chats)]
+    well = {load[0]["path"]: (10, [OK]), "/chats": (2, stream_of(TOKEN, TOKEN, DONE))}
+    ill = {load[0]["path"]: [2.0, OK], "/chats": stream_of(TOKEN, 2.0, TOKEN, DONE)}
+    asked = Counter()
+
+    def script(_number, _turn, path):
+        asked[path] += 1
+        many, answer = well[path]
+        return answer if asked[path] <= many else ill[path]
+
+    with server(script) as there:
+        log = generate(there.port, *load, seconds=1.3)
+    samples = log.samples()
+    # Whatever the machine of this test is busy with.
+    beats = tuple(replace(beat, pressure=None) for beat in log.beats())
+    struck = min(sample.due for sample in samples if sample.failed) - 0.001
+    evidence = build.evidence(
+        samples=tuple(samples), beats=beats, struck=struck, recovered=struck + 1, ended=struck + 9
+    )
+    criteria = {one.name: one for one in judge(replace(build.plan, load=load, max_slow_requests=0), evidence).criteria}
+    assert "stalled: no event for 0.5 s" in criteria["requests"].reasons[0]
+    assert "requests were slow though processors were free, 0 allowed" in criteria["slow"].reasons[0]
 
 
 def test_kinds_at_the_same_time(entry):
