@@ -112,10 +112,12 @@ def templates(service: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("case", CASES)
 def test_golden(render: Any, golden: Any, case: str) -> None:
     objects = objects_of(render, case)
-    # The application's own changes are no changes of the manifest.
-    for config_map in [one for one in objects if "rayops.serve-ha/app" in one["metadata"]["labels"]]:
+    # The programs' own changes are no changes of the manifest.
+    programs = [one for one in objects if any(name.endswith(".py") for name in one.get("data", {}))]
+    digests = [one["metadata"]["name"].rpartition("-")[2] for one in programs]
+    for config_map in programs:
         config_map["data"] = dict.fromkeys(config_map["data"], "…")
-        digest = config_map["metadata"]["labels"]["rayops.serve-ha/app"]
+    for digest in digests:
         objects = json.loads(json.dumps(objects).replace(digest, "0123456789"))
     golden(GOLDEN / f"{case}.yml", objects)
 
@@ -182,7 +184,11 @@ def test_changed_application_is_a_new_cluster(render: Any, tmp_path: Path) -> No
 
 def test_authorities_for_tls_only(render: Any) -> None:
     """Every mount has its volume, and without TLS there is none to trust anybody with."""
-    given = IMAGE | {"ray_service_redis": REDIS, "ray_service_redis_ca": "-----BEGIN CERTIFICATE-----"}
+    given = IMAGE | {
+        "ray_service_redis": REDIS,
+        "ray_service_redis_ca": "-----BEGIN CERTIFICATE-----",
+        "ray_service_head_guard": False,
+    }
     assert render("ray_service__redis_env", **given) == {}
     assert [o["kind"] for o in render("ray_service__objects", **given)] == ["ConfigMap", "PodDisruptionBudget"]
     for case in CASES:

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the rayops.serve_ha authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which pods the head's guard takes away, and how it asks for it."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FILE = Path(__file__).parents[3] / "roles" / "ray_service" / "files" / "guard" / "guard.py"
+GUARD = runpy.run_path(str(FILE))
+NOW = 1767323045  # 2026-01-02T03:04:05Z
+PASSED, AHEAD = "2026-01-02T03:04:04Z", "2026-01-02T03:04:06Z"
+
+
+def pod(deleted: str = "", node: str = "lost") -> dict[str, Any]:
+    return {
+        "metadata": {"name": "head", "uid": "u-1"} | ({"deletionTimestamp": deleted} if deleted else {}),
+        "spec": {"nodeName": node} if node else {},
+    }
+
+
+def node(ready: str) -> dict[str, Any]:
+    return {"status": {"conditions": [{"type": "MemoryPressure", "status": "Unknown"}, {"type": "Ready", "status": ready}]}}
+
+
+@pytest.mark.parametrize(
+    ("head", "its_node", "removed"),
+    [
+        (pod(PASSED), node("Unknown"), True),
+        (pod(PASSED), None, True),
+        # Its kubelet lives and will say when the pod has ended.
+        (pod(PASSED), node("True"), False),
+        (pod(PASSED), node("False"), False),
+        (pod(PASSED), {"status": {}}, False),
+        # Nobody has deleted it, or it has time left.
+        (pod(), node("Unknown"), False),
+        (pod(), None, False),
+        (pod(AHEAD), node("Unknown"), False),
+        # The API server needs no kubelet for that one.
+        (pod(PASSED, node=""), None, False),
+    ],
+)
+def test_to_remove(head: dict[str, Any], its_node: dict[str, Any] | None, removed: bool) -> None:
+    assert GUARD["to_remove"]([head], {"lost": its_node}, NOW) == ([head] if removed else [])
+
+
+@pytest.mark.parametrize(("answer", "said"), [({"kind": "Pod"}, "Took away pod head, u-1"), (None, "Gone already: pod head, u-1")])
+def test_look(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: Any, said: str) -> None:
+    asked = []
+
+    def ask(method: str, path: str, body: Any = None) -> Any:
+        asked.append((method, path, body))
+        if method == "DELETE":
+            return answer
+        return node("Unknown") if "/nodes/" in path else {"items": [pod(), pod(PASSED)]}
+
+    monkeypatch.setitem(GUARD["look"].__globals__, "ask", ask)
+    GUARD["look"]("ray", "mistral")
+    selector = "rayops.serve-ha/service%3Dmistral%2Cray.io/node-type%3Dhead%2Crayops.serve-ha/fenced%3Dtrue"
+    assert [(method, path) for method, path, _body in asked] == [
+        ("GET", f"/api/v1/namespaces/ray/pods?labelSelector={selector}"),
+        ("GET", "/api/v1/nodes/lost"),
+        ("DELETE", "/api/v1/namespaces/ray/pods/head"),
+    ]
+    options = asked[-1][2]
+    assert (options["gracePeriodSeconds"], options["preconditions"]) == (0, {"uid": "u-1"})
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(said)
+
+
+def test_the_guard_finds_the_heads_that_the_role_marks(render: Any) -> None:
+    given = {"ray_service_image": "ray:1", "ray_service_redis": {"address": "redis://redis:6379"}}
+    name, value = GUARD["MARK"].split("=")
+    for guarded in (True, False):
+        groups = render("ray_service__groups", **given, ray_service_head_guard=guarded)
+        marks = [group["template"]["metadata"]["labels"].get(name) for group in (groups["headGroupSpec"], *groups["workerGroupSpecs"])]
+        assert marks == [value if guarded else None, None], "a head that has the fence, and no other pod"
+
+
+def test_it_may_what_it_does_and_no_more(render: Any) -> None:
+    rules = {
+        one["kind"]: one["rules"]
+        for one in render("ray_service__guard_objects", ray_service_image="ray:1")
+        if one["kind"] in ("Role", "ClusterRole")
+    }
+    assert rules == {
+        "Role": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "delete"]}],
+        "ClusterRole": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}],
+    }
+
+
+def test_its_pods_are_not_taken_for_the_services(render: Any) -> None:
+    (deployment,) = [one for one in render("ray_service__guard_objects", ray_service_image="ray:1") if one["kind"] == "Deployment"]
+    assert "rayops.serve-ha/service" in deployment["metadata"]["labels"], "a removal finds it"
+    assert "rayops.serve-ha/service" not in deployment["spec"]["template"]["metadata"]["labels"]
+
+
+def test_its_pods_get_what_they_need_to_start(render: Any) -> None:
+    given = {
+        "ray_service_image": "ray:1",
+        "ray_service_head_pod": {"imagePullSecrets": [{"name": "pull"}], "nodeSelector": {"pool": "head"}},
+        "ray_service_head_guard_image": "python:3",
+        "ray_service_head_guard_pod": {"nodeSelector": {"pool": "any"}, "tolerations": [{"key": "team", "operator": "Exists"}]},
+    }
+    (deployment,) = [one for one in render("ray_service__guard_objects", **given) if one["kind"] == "Deployment"]
+    spec = deployment["spec"]["template"]["spec"]
+    assert (spec["imagePullSecrets"], spec["nodeSelector"]) == ([{"name": "pull"}], {"pool": "any"})
+    assert len(spec["tolerations"]) == 3
+    assert spec["containers"][0]["image"] == "python:3"
+
+
+def test_a_removal_needs_no_profile_to_know_what_is_in_no_namespace(render: Any) -> None:
+    found = render("ray_service__guard_cluster_objects", ray_service__profile="none")
+    assert [one["kind"] for one in found] == ["ClusterRole", "ClusterRoleBinding"]
+    assert {one["metadata"]["name"] for one in found} == {"rayops:head-guard:mistral:mistral"}
