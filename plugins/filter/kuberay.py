@@ -11,10 +11,14 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import ma
 
 
 def kuberay_operator_objects(
-    text: str, namespace: str, image: str = "", env: dict[str, str] | None = None
+    text: str,
+    namespace: str,
+    image: str = "",
+    env: dict[str, str] | None = None,
+    tolerations: list[dict[str, t.Any]] | None = None,
 ) -> list[dict[str, t.Any]]:
     try:
-        return manifest.operator_objects(text, namespace, image, env)
+        return manifest.operator_objects(text, namespace, image, env, tolerations)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -66,28 +66,40 @@ def is_applied(document: str, metadata: dict[str, t.Any]) -> bool:
     return not metadata.get("deletionTimestamp") and mark == applied_mark(document, metadata.get("generation") or 0)
 
 
-def operator_objects(text: str, namespace: str, image: str = "", env: dict[str, str] | None = None) -> list[dict[str, t.Any]]:
+def operator_objects(
+    text: str,
+    namespace: str,
+    image: str = "",
+    env: dict[str, str] | None = None,
+    tolerations: list[dict[str, t.Any]] | None = None,
+) -> list[dict[str, t.Any]]:
     """All objects but the CRDs and the namespace, in the order to apply them: what is cluster-wide first.
 
-    C(image): image of the operator, "" keeps the manifest's. C(env): more environment for it. Raises ValueError if this is no manifest of the operator.
+    C(image): image of the operator, "" keeps the manifest's. C(env), C(tolerations): more of them for it. Raises ValueError if this is no
+    manifest of the operator.
     """
     documents = [one for one in _SEPARATOR.split(text) if re.search(r"^[^#\s]", one, re.MULTILINE) and not _CRD.search(one)]
     objects = [parse(one) for one in documents]
     if not any(one["kind"] == "Deployment" for one in objects):
         raise ValueError("the manifest has no Deployment: it is not the KubeRay operator's")
-    fitted = [_fitted(one, namespace, image, env or {}) for one in objects if one["kind"] != "Namespace"]
+    fitted = [_fitted(one, namespace, image, env or {}, tolerations or []) for one in objects if one["kind"] != "Namespace"]
     # The sort is stable: the manifest's order stays.
     return sorted(fitted, key=lambda one: one["kind"] not in CLUSTER_SCOPED)
 
 
-def _fitted(document: dict[str, t.Any], namespace: str, image: str, env: dict[str, str]) -> dict[str, t.Any]:
+def _fitted(
+    document: dict[str, t.Any], namespace: str, image: str, env: dict[str, str], tolerations: list[dict[str, t.Any]]
+) -> dict[str, t.Any]:
     if document["kind"] not in CLUSTER_SCOPED:
         document["metadata"]["namespace"] = namespace
     for subject in document.get("subjects") or []:
         if subject.get("kind") == "ServiceAccount":
             subject["namespace"] = namespace
     if document["kind"] == "Deployment":
-        for container in document["spec"]["template"]["spec"]["containers"]:
+        pod = document["spec"]["template"]["spec"]
+        if tolerations:
+            pod["tolerations"] = [*(pod.get("tolerations") or []), *tolerations]
+        for container in pod["containers"]:
             if container["name"] == OPERATOR:
                 container["image"] = image or container["image"]
                 if env:

@@ -61,6 +61,16 @@ def test_image_stays_without_another() -> None:
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "quay.io/kuberay/operator:v1.6.2"
 
 
+def test_tolerations_are_added() -> None:
+    more = [{"key": "node.kubernetes.io/unreachable", "operator": "Exists"}]
+    pod = manifest.operator_objects(TEXT, "ray", tolerations=more)[1]["spec"]["template"]["spec"]
+    assert pod["tolerations"] == more
+    text = TEXT.replace("    spec:\n      containers", "    spec:\n      tolerations: [{key: own}]\n      containers")
+    pod = manifest.operator_objects(text, "ray", tolerations=more)[1]["spec"]["template"]["spec"]
+    assert pod["tolerations"] == [{"key": "own"}, *more]
+    assert "tolerations" not in manifest.operator_objects(TEXT, "ray")[1]["spec"]["template"]["spec"]
+
+
 @pytest.mark.parametrize("text", ["", CRD, "a: [", "- 1\n"])
 def test_objects_refuse(text: str) -> None:
     with pytest.raises(ValueError, match="manifest"):
