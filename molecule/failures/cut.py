@@ -5,12 +5,13 @@
 
 Usage: PYTHONPATH=.collections cut.py --state-dir DIRECTORY --kubectl PROGRAM ...
 
-    link NODE        pull its network cable; all that runs on it runs on
-    machine NODE     the same, and end all that runs on it
-    gone NODE        the same, and tell Kubernetes that this machine will not come back (the taint out-of-service)
-    address ADDRESS  drop every packet of connections that pods have, or want, to this ClusterIP, in both directions
-    api              drop every packet from this machine to the API server; the nodes reach it
-    mend             put everything of the above right; does nothing where nothing is wrong
+    link NODE           pull its network cable; all that runs on it runs on
+    machine NODE        the same, and end all that runs on it
+    gone NODE           the same, and tell Kubernetes that this machine will not come back (the taint out-of-service)
+    control-plane NODE  drop every packet between it, with its pods, and the control plane; it reaches everybody else
+    address ADDRESS     drop every packet of connections that pods have, or want, to this ClusterIP, in both directions
+    api                 drop every packet from this machine to the API server; the nodes reach it
+    mend                put everything of the above right; does nothing where nothing is wrong
 
 Each may be asked for again. What is done is printed, a command a line.
 """
@@ -57,6 +58,17 @@ def block(rules: str, chain: str, address: str) -> list[list[str]]:
     rule = ["-m", "conntrack", "--ctorigdst", address, "-m", "comment", "--comment", MARK, "-j", "DROP"]
     blocked = any(address in words for words in _marked(rules))
     return [] if blocked else [[*TABLE, "-I", chain, *rule]]
+
+
+def part(rules: str, address: str) -> list[list[str]]:
+    """Commands that part a node and its pods from the machine at this address; C(rules): what C(iptables -S) prints of the table.
+
+    PREROUTING and POSTROUTING: what the node itself gets and sends passes there, and what it forwards.
+    """
+    if any(f"{address}/32" in words for words in _marked(rules)):
+        return []
+    drop = ["-m", "comment", "--comment", MARK, "-j", "DROP"]
+    return [[*TABLE, "-I", "PREROUTING", "-s", address, *drop], [*TABLE, "-I", "POSTROUTING", "-d", address, *drop]]
 
 
 def unblock(rules: str) -> list[list[str]]:
@@ -116,19 +128,26 @@ class Cluster:
 
     def block(self, address: str) -> None:
         for node in self.nodes:
-            inside = ["ip", "netns", "exec", node]
+            inside = within(node)
             perform([[*inside, *command] for command in block(run([*inside, *TABLE, "-S", PODS]), PODS, address)])
 
+    def part(self, node: str) -> None:
+        inside = within(node)
+        perform([[*inside, *command] for command in part(run([*inside, *TABLE, "-S"]), self.control_plane())])
+
     def leave(self) -> None:
+        perform(block(run([*TABLE, "-S", HERE]), HERE, self.control_plane()))
+
+    def control_plane(self) -> str:
         url = run([*self.kubectl, "config", "view", "--minify", "--output=jsonpath={.clusters[0].cluster.server}"])
-        perform(block(run([*TABLE, "-S", HERE]), HERE, urlsplit(url).hostname))
+        return urlsplit(url).hostname
 
     def mend(self) -> None:
-        perform(unblock(run([*TABLE, "-S", HERE])))
+        perform(unblock(run([*TABLE, "-S"])))
         perform(switch(links(), self.nodes, up=True))
         for node in self.nodes:
-            inside = ["ip", "netns", "exec", node]
-            perform([[*inside, *command] for command in unblock(run([*inside, *TABLE, "-S", PODS]))])
+            inside = within(node)
+            perform([[*inside, *command] for command in unblock(run([*inside, *TABLE, "-S"]))])
             for name in programs_of(node, supervise.states(self.server), alive=False):
                 print("start", name)
                 self.server.startProcess(name)
@@ -147,6 +166,11 @@ class Cluster:
                 time.sleep(1)
 
 
+def within(node: str) -> list[str]:
+    """What runs a command in the network of this node."""
+    return ["ip", "netns", "exec", node]
+
+
 def links() -> dict:
     return network.parse_links(run(["ip", "-j", "address"]))
 
@@ -161,7 +185,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--state-dir", required=True, help="the cluster's local_cluster_state_dir")
     parser.add_argument("--kubectl", required=True, help="path of kubectl")
-    parser.add_argument("what", choices=["link", "machine", "gone", "address", "api", "mend"])
+    parser.add_argument("what", choices=["link", "machine", "gone", "control-plane", "address", "api", "mend"])
     parser.add_argument("which", nargs="?", default="", help="the node, or the address")
     given = parser.parse_args()
     cluster = Cluster(given.state_dir, given.kubectl)
@@ -174,7 +198,8 @@ def main() -> None:
             parser.error(f"address: {given.which!r}; expected: an IPv4 address ({error})")
     if given.which not in cluster.nodes:
         parser.error(f"{given.what}: {given.which!r} is no node; expected: one of {', '.join(cluster.nodes)}")
-    return {"link": cluster.unplug, "machine": cluster.end, "gone": cluster.bury}[given.what](given.which)
+    cut = {"link": cluster.unplug, "machine": cluster.end, "gone": cluster.bury, "control-plane": cluster.part}
+    return cut[given.what](given.which)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,24 @@ def test_an_address_is_blocked_once() -> None:
     assert texts(MODULE["block"](OTHERS + OURS, "FORWARD", "10.96.7.70")) == [expected.format("10.96.7.70")]
 
 
+def test_a_node_is_parted_from_the_control_plane_once() -> None:
+    commands = texts(MODULE["part"](OTHERS + OURS, "10.250.0.2"))
+    assert commands == [
+        "iptables -w 10 -t mangle -I PREROUTING -s 10.250.0.2 -m comment --comment rayops-cut -j DROP",
+        "iptables -w 10 -t mangle -I POSTROUTING -d 10.250.0.2 -m comment --comment rayops-cut -j DROP",
+    ]
+    # As iptables prints them.
+    printed = "".join(
+        f"-A {chain} {way} 10.250.0.2/32 -m comment --comment rayops-cut -j DROP\n"
+        for chain, way in (("PREROUTING", "-s"), ("POSTROUTING", "-d"))
+    )
+    assert MODULE["part"](OTHERS + printed, "10.250.0.2") == []
+    assert texts(MODULE["unblock"](OTHERS + printed)) == [
+        "iptables -w 10 -t mangle -D PREROUTING -s 10.250.0.2/32 -m comment --comment rayops-cut -j DROP",
+        "iptables -w 10 -t mangle -D POSTROUTING -d 10.250.0.2/32 -m comment --comment rayops-cut -j DROP",
+    ]
+
+
 def test_only_rules_of_ours_are_taken_away() -> None:
     second = OURS.replace("FORWARD", "OUTPUT")
     assert texts(MODULE["unblock"](OTHERS + OURS + second)) == [
