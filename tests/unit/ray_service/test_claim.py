@@ -23,6 +23,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import re
 CLAIM = Path(__file__).parents[3] / "roles" / "ray_service" / "files" / "guard" / "claim.py"
 NAMESPACE = "5dd3f9a8-1c53-4b2a-9a83-b3b0a2b0c6f5"
 KEY = f"RAY{NAMESPACE}@rayops_head"
+GIVEN = {"RAY_external_storage_namespace": NAMESPACE, "POD_UID": "new", "POD_IPS": "10.244.2.7"}
 
 
 @pytest.fixture(name="script")
@@ -52,6 +53,9 @@ class Store:
             return 9
         if words == ("CLIENT", "LIST"):
             return "".join(f"id={id_} addr={address} laddr=10.0.0.1:6379 name= age=1\n" for id_, address in self.clients.items()).encode()
+        if words[0] == "HDEL":
+            assert words[1] == KEY
+            return len([self.record.pop(field) for field in words[2:]])
         if words[:3] == ("CLIENT", "KILL", "ID"):
             return 0 if words[4:] == ("SKIPME", "yes") and words[3] == 9 else int(self.clients.pop(words[3], None) is not None)
         assert words[:4] == ("EVAL", self.script.CLAIM, 1, KEY)
@@ -60,10 +64,24 @@ class Store:
     def claim(self, uid: bytes, address: bytes) -> Any:
         if b"fenced:" + uid in self.record:
             return None
+        now = b"%d" % self.now
         if self.record.get(b"holder", uid) != uid:
-            self.record[b"fenced:" + self.record[b"holder"]] = b"%d %s" % (self.now, self.record[b"address"])
-        self.record |= {b"holder": uid, b"address": address}
-        return [b"%d" % self.now, [part for item in self.record.items() for part in item]]
+            before = self.record[b"holder"]
+            self.record |= {b"fenced:" + before: now, b"pending:" + before: self.record[b"at"] + b" " + self.record[b"address"]}
+        self.record |= {b"holder": uid, b"at": now, b"address": address}
+        return [now, [part for item in self.record.items() for part in item]]
+
+
+@pytest.fixture(name="connected")
+def fixture_connected(script: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """connected(clients, forbidden=""): the store that the script finds then."""
+
+    def make(clients: dict[int, str], forbidden: str = "") -> Store:
+        store = Store(script, clients, forbidden)
+        monkeypatch.setattr(script, "session", lambda _environment: contextlib.nullcontext(store.send))
+        return store
+
+    return make
 
 
 def pods(old: str = "10.244.1.5", new: str = "10.244.2.7") -> dict[int, str]:
@@ -72,36 +90,57 @@ def pods(old: str = "10.244.1.5", new: str = "10.244.2.7") -> dict[int, str]:
 
 def test_a_new_head_fences_the_one_before(script: Any) -> None:
     store = Store(script, {9: "10.244.1.5:1"})
-    assert script.claim(store.send, NAMESPACE, "old", ["10.244.1.5"]) == set()
-    assert script.claim(store.send, NAMESPACE, "old", ["10.244.1.5"]) == set(), "a container that restarts"
+    assert script.claim(store.send, KEY, "old", ["10.244.1.5"]) == {}
+    store.now += 500
+    assert script.claim(store.send, KEY, "old", ["10.244.1.5"]) == {}, "a container that restarts"
     store.clients = pods()
-    ended = script.claim(store.send, NAMESPACE, "new", ["10.244.2.7"])
-    assert ended == {"10.244.1.5"}
-    script.end(store.send, ended)
+    store.now += 50
+    heads = script.claim(store.send, KEY, "new", ["10.244.2.7"])
+    assert heads == {b"pending:old": (script.START_SECONDS - 50, "10.244.1.5")}, "from its last claim on"
+    script.end(store.send, heads)
     assert sorted(store.clients) == [5, 9], "the address as a whole, and nobody else's"
     store.clients = {9: "10.244.1.5:1"}
     with pytest.raises(script.Refused, match="taken over"):
-        script.claim(store.send, NAMESPACE, "old", ["10.244.1.5"])
+        script.claim(store.send, KEY, "old", ["10.244.1.5"])
     assert store.record[b"holder"] == b"new"
 
 
-def test_a_head_that_restarts_goes_on_with_the_fence_for_a_while(script: Any) -> None:
+def test_what_was_not_done_is_pending_for_the_next_one(script: Any) -> None:
     store = Store(script, {9: "10.244.1.5:1"})
-    script.claim(store.send, NAMESPACE, "old", ["10.244.1.5"])
-    store.clients = pods()
-    script.claim(store.send, NAMESPACE, "new", ["10.244.2.7"])
-    store.now += script.WATCH_SECONDS - 1
-    assert script.claim(store.send, NAMESPACE, "new", ["10.244.2.7"]) == {"10.244.1.5"}
-    # By then the address may be somebody else's.
-    store.now += 1
-    assert script.claim(store.send, NAMESPACE, "new", ["10.244.2.7"]) == set()
+    script.claim(store.send, KEY, "a", ["10.244.1.5"])
+    store.clients = {9: "10.244.2.7:1"}
+    script.claim(store.send, KEY, "b", ["10.244.2.7"])
+    store.now += 1000
+    assert script.claim(store.send, KEY, "b", ["10.244.2.7"]).keys() == {b"pending:a"}, "a container that restarts"
+    store.clients = {9: "10.244.3.9:1"}
+    assert script.claim(store.send, KEY, "c", ["10.244.3.9"]).keys() == {b"pending:a", b"pending:b"}
 
 
 def test_a_head_with_the_address_of_the_one_before_does_not_end_itself(script: Any) -> None:
     store = Store(script, {9: "10.244.1.5:1"})
-    script.claim(store.send, NAMESPACE, "old", ["10.244.1.5"])
-    assert script.claim(store.send, NAMESPACE, "new", ["10.244.1.5"]) == set()
-    assert store.record[b"fenced:old"] == b"1000 10.244.1.5"
+    script.claim(store.send, KEY, "old", ["10.244.1.5"])
+    heads = script.claim(store.send, KEY, "new", ["10.244.1.5"])
+    script.end(store.send, heads)
+    assert list(store.clients) == [9]
+
+
+def test_the_watch_ends_who_comes_late_and_writes_down_that_it_is_over(script: Any, connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = connected({9: "10.244.1.5:1"})
+    script.claim(store.send, KEY, "old", ["10.244.1.5"])
+    store.clients = pods()
+    heads = script.claim(store.send, KEY, "new", ["10.244.2.7"])
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        store.clients[10 + len(slept)] = "10.244.1.5:50002"
+
+    monkeypatch.setattr(script.time, "sleep", sleep)
+    monkeypatch.setattr(script.time, "monotonic", lambda: sum(slept))
+    script.watch(GIVEN, heads)
+    assert sum(slept) == pytest.approx(script.START_SECONDS, abs=1)
+    assert sorted(store.clients) == [5, 9]
+    assert (b"pending:old" in store.record, b"fenced:old" in store.record) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -117,27 +156,17 @@ def test_translated_addresses_are_refused_before_anything_is_written(script: Any
     store = Store(script, {9: seen})
     if refused:
         with pytest.raises(script.Refused, match="sees this pod"):
-            script.claim(store.send, NAMESPACE, "new", own)
+            script.claim(store.send, KEY, "new", own)
     else:
-        assert script.claim(store.send, NAMESPACE, "new", own) == set()
+        assert script.claim(store.send, KEY, "new", own) == {}
     assert bool(store.record) != refused
 
 
 @pytest.mark.parametrize("forbidden", ["CLIENT ID", "CLIENT LIST", "CLIENT KILL", "EVAL"])
-def test_what_redis_does_not_allow_is_named(script: Any, monkeypatch: pytest.MonkeyPatch, forbidden: str) -> None:
-    store = Store(script, {9: "10.244.2.7:1"}, forbidden)
-
-    class Session:
-        def __init__(self, _environment: Any) -> None: ...
-        def __enter__(self) -> Any:
-            return store.send
-
-        def __exit__(self, *_error: object) -> None: ...
-
-    monkeypatch.setattr(script, "session", Session)
-    given = {"RAY_external_storage_namespace": NAMESPACE, "POD_UID": "new", "POD_IPS": "10.244.2.7"}
+def test_what_redis_does_not_allow_is_named(script: Any, connected: Any, forbidden: str) -> None:
+    store = connected({9: "10.244.2.7:1"}, forbidden)
     with pytest.raises(SystemExit, match="allow CLIENT and EVAL: NOPERM .*ray_service_head_guard"):
-        script.main(given)
+        script.main(GIVEN)
     assert store.record == {}
 
 

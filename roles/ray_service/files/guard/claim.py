@@ -9,7 +9,7 @@ A head whose node is lost is replaced while nobody knows whether it still runs. 
 1. It writes itself down as the holder, and the one before as fenced, in one step. Who is fenced is refused here, for ever.
 2. It ends the connections of the one before, at the server, however that one's machine is: cut off, slow, or frozen until tomorrow.
    A GCS does not make its connection to Redis again. It ends, its container is started again, and is refused.
-3. The one before may have passed this script and not be connected yet: for two minutes its connections are ended as they come.
+3. One that has passed this script less than two minutes ago may not be connected yet: until then they are ended as they come.
 
 The record is the hash C(RAY<namespace>@rayops_head): what cleans up after Ray (KubeRay, ray_redis_keys) takes it too, and what
 a user of Redis needs for Ray's keys allows it. Ray itself only looks at tables that it knows.
@@ -29,20 +29,21 @@ from redis_script import RedisError, decode, encode, split_address
 
 #: For so long Ray too waits for Redis, and then the container ends.
 PATIENCE_SECONDS = 60
-#: The start of Ray, and its patience.
-WATCH_SECONDS = 120
+#: From a claim to the connections of the GCS: the start of Ray, and its patience.
+START_SECONDS = 120
 LOOK_SECONDS = 0.5
 TIMEOUT_SECONDS = 5
 
 # Nothing if this pod (ARGV[1], at address ARGV[2]) is fenced; otherwise Redis' time and the record, of which it is the holder now.
+# A head stays fenced for ever, and pending until its connections have been ended: with the time of its last claim, and its address.
 CLAIM = """
 local now = redis.call('TIME')[1]
 if redis.call('HEXISTS', KEYS[1], 'fenced:' .. ARGV[1]) == 1 then return false end
-local holder = redis.call('HGET', KEYS[1], 'holder')
-if holder and holder ~= ARGV[1] then
-  redis.call('HSET', KEYS[1], 'fenced:' .. holder, now .. ' ' .. redis.call('HGET', KEYS[1], 'address'))
+local before = redis.call('HMGET', KEYS[1], 'holder', 'at', 'address')
+if before[1] and before[1] ~= ARGV[1] then
+  redis.call('HSET', KEYS[1], 'fenced:' .. before[1], now, 'pending:' .. before[1], before[2] .. ' ' .. before[3])
 end
-redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'address', ARGV[2])
+redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'at', now, 'address', ARGV[2])
 return {now, redis.call('HGETALL', KEYS[1])}
 """
 
@@ -83,52 +84,60 @@ def clients(send):
     return found
 
 
-def fenced_lately(now, record, own):
-    """Addresses of heads that were fenced less than WATCH_SECONDS ago; without this pod's own, which had another pod then."""
-    fenced = [index for index in range(0, len(record), 2) if record[index].startswith(b"fenced:")]
-    marks = [record[index + 1].decode().split(" ") for index in fenced]
-    return {address for at, address in marks if int(now) - int(at) < WATCH_SECONDS and address != own}
+def pending(now, record):
+    """{field: (seconds in which it may still connect, address)} of the heads that have to be put out."""
+    fields = [index for index in range(0, len(record), 2) if record[index].startswith(b"pending:")]
+    marks = {record[index]: record[index + 1].decode().split(" ") for index in fields}
+    return {field: (int(at) + START_SECONDS - int(now), address) for field, (at, address) in marks.items()}
 
 
-def claim(send, namespace, uid, addresses):
-    """Become the holder; C(addresses): of this pod. Returns those whose connections have to be ended. Raises Refused."""
+def claim(send, key, uid, addresses):
+    """Become the holder; C(addresses): of this pod. Returns what is pending. Raises Refused."""
     own = send("CLIENT", "ID")
     address = clients(send)[own]
     if ipaddress.ip_address(address) not in map(ipaddress.ip_address, addresses):
         raise Refused(f"Redis sees this pod, {addresses}, as {address}, and could not tell an old head's connections from others'")
     # Ends nobody: only to know, before anything is written, that it is allowed.
     send("CLIENT", "KILL", "ID", own, "SKIPME", "yes")
-    answer = send("EVAL", CLAIM, 1, f"RAY{namespace}@rayops_head", uid, address)
+    answer = send("EVAL", CLAIM, 1, key, uid, address)
     if answer is None:
         raise Refused("another head has taken over from this one, which must not write to Redis any more")
-    return fenced_lately(*answer, address)
+    return pending(*answer)
 
 
-def end(send, addresses):
-    """End what comes from these addresses."""
-    for number, address in clients(send).items():
+def end(send, heads):
+    """End the connections of these heads, which are pending. One whose address is this pod's by now is gone."""
+    found = clients(send)
+    addresses = {address for _seconds, address in heads.values()} - {found[send("CLIENT", "ID")]}
+    for number, address in found.items():
         if address in addresses and send("CLIENT", "KILL", "ID", number):
             print(f"Ended a connection of the head before, at {address}, to Redis", flush=True)
 
 
-def watch(environment, addresses, seconds):
-    """End for so long what comes from these addresses still."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        # A Redis that is away has no connections.
+def watch(environment, heads):
+    """Go on with it until all is done, and write that down."""
+    until = time.monotonic() + max(seconds for seconds, _address in heads.values())
+    while True:
         with contextlib.suppress(OSError, RedisError), session(environment) as send:
-            end(send, addresses)
+            over = time.monotonic() > until
+            end(send, heads)
+            if over:
+                send("HDEL", key_of(environment), *heads)
+                return
         time.sleep(LOOK_SECONDS)
 
 
+def key_of(environment):
+    return f"RAY{environment['RAY_external_storage_namespace']}@rayops_head"
+
+
 def attempt(environment):
-    """Claim, and end at once who has to be ended: returns their addresses."""
+    """Claim, and end at once what has to be ended: returns what is pending."""
     try:
         with session(environment) as send:
-            namespace, uid = environment["RAY_external_storage_namespace"], environment["POD_UID"]
-            addresses = claim(send, namespace, uid, environment["POD_IPS"].split(","))
-            end(send, addresses)
-            return addresses
+            heads = claim(send, key_of(environment), environment["POD_UID"], environment["POD_IPS"].split(","))
+            end(send, heads)
+            return heads
     except RedisError as error:
         if str(error).startswith(("NOPERM", "ERR unknown")):
             raise Refused(f"an old head could not be kept out of Redis, which has to allow CLIENT and EVAL: {error}") from error
@@ -139,7 +148,7 @@ def main(environment):
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            addresses = attempt(environment)
+            heads = attempt(environment)
             break
         except Refused as refusal:
             sys.exit(f"No Ray head here: {refusal}. (ray_service_head_guard, docs/failures.md)")
@@ -149,8 +158,8 @@ def main(environment):
             time.sleep(LOOK_SECONDS)
     print("This pod is the head that Redis serves", flush=True)
     # A child, for Ray is not to wait for it.
-    if addresses and os.fork() == 0:
-        watch(environment, addresses, WATCH_SECONDS)
+    if heads and os.fork() == 0:
+        watch(environment, heads)
 
 
 if __name__ == "__main__":
