@@ -5,7 +5,16 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import runpy
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.error
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +80,64 @@ def test_look(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     assert (options["gracePeriodSeconds"], options["preconditions"]) == (0, {"uid": "u-1"})
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(said)
+
+
+@pytest.fixture(name="server")
+def fixture_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str, Any]]]:
+    """An API server of a few lines, and the guard's account. What it was asked: (method, token, body)."""
+    asked: list[tuple[str, str, Any]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            asked.append((self.command, self.headers["Authorization"], json.loads(body) if body else None))
+            text = b'{"kind": "Pod"}'
+            self.send_response(int(self.path.rpartition("/")[2]))
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_DELETE = answer
+
+        def log_message(self, *_words: Any) -> None: ...
+
+    make_certificates = runpy.run_path(str(FILE.parents[4] / "molecule/aws/redis/tls_redis.py"))["make_certificates"]
+    for name, content in make_certificates("127.0.0.1", []).items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "ca.pem").rename(tmp_path / "ca.crt")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
+    monkeypatch.setitem(GUARD["ask"].__globals__, "ACCOUNT", str(tmp_path))
+    # A proxy is for other addresses.
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.server_port))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield asked
+        server.shutdown()
+
+
+def test_ask(server: list[tuple[str, str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("first")
+    assert GUARD["ask"]("GET", "/200") == {"kind": "Pod"}
+    (tmp_path / "token").write_text("second")
+    assert GUARD["ask"]("DELETE", "/404", {"a": 1}) is None
+    assert GUARD["ask"]("DELETE", "/409", {"a": 1}) is None
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        GUARD["ask"]("GET", "/403")
+    delete = ("DELETE", "Bearer second", {"a": 1})
+    assert server == [("GET", "Bearer first", None), delete, delete, ("GET", "Bearer second", None)]
+
+
+def test_it_goes_on_without_an_answer_and_ends_at_once() -> None:
+    given = {"NAMESPACE": "ray", "SERVICE": "mistral", "KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "9"}
+    with subprocess.Popen([sys.executable, str(FILE)], env=given, stdout=subprocess.PIPE, text=True) as guard:
+        assert guard.stdout
+        assert guard.stdout.readline().startswith("Did not look: ")
+        guard.send_signal(signal.SIGTERM)
+        assert guard.wait(2) == 0
 
 
 def test_the_guard_finds_the_heads_that_the_role_marks(render: Any) -> None:
