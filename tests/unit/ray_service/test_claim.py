@@ -155,7 +155,7 @@ def test_the_watch_ends_who_comes_late_and_writes_down_that_it_is_over(script: A
 def test_translated_addresses_are_refused_before_anything_is_written(script: Any, seen: str, own: list[str], refused: bool) -> None:
     store = Store(script, {9: seen})
     if refused:
-        with pytest.raises(script.Refused, match="sees this pod"):
+        with pytest.raises(script.Refused, match="sees this pod.*ray_service_head_guard: false"):
             script.claim(store.send, KEY, "new", own)
     else:
         assert script.claim(store.send, KEY, "new", own) == {}
@@ -165,7 +165,7 @@ def test_translated_addresses_are_refused_before_anything_is_written(script: Any
 @pytest.mark.parametrize("forbidden", ["CLIENT ID", "CLIENT LIST", "CLIENT KILL", "EVAL"])
 def test_what_redis_does_not_allow_is_named(script: Any, connected: Any, forbidden: str) -> None:
     store = connected({9: "10.244.2.7:1"}, forbidden)
-    with pytest.raises(SystemExit, match="allow CLIENT and EVAL: NOPERM .*ray_service_head_guard"):
+    with pytest.raises(SystemExit, match="allow CLIENT and EVAL, .*: NOPERM .*ray_service_head_guard: false"):
         script.main(GIVEN)
     assert store.record == {}
 

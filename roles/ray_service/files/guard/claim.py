@@ -34,6 +34,8 @@ START_SECONDS = 120
 LOOK_SECONDS = 0.5
 TIMEOUT_SECONDS = 5
 
+OTHERWISE = "ray_service_head_guard: false does without (docs/failures.md)"
+
 # Nothing if this pod (ARGV[1], at address ARGV[2]) is fenced; otherwise Redis' time and the record, of which it is the holder now.
 # A head stays fenced for ever, and pending until its connections have been ended: with the time of its last claim, and its address.
 CLAIM = """
@@ -96,7 +98,8 @@ def claim(send, key, uid, addresses):
     own = send("CLIENT", "ID")
     address = clients(send)[own]
     if ipaddress.ip_address(address) not in map(ipaddress.ip_address, addresses):
-        raise Refused(f"Redis sees this pod, {addresses}, as {address}, and could not tell an old head's connections from others'")
+        seen = f"Redis sees this pod, {' '.join(addresses)}, as {address}, and could not tell an old head's connections from others'"
+        raise Refused(f"{seen}; {OTHERWISE}")
     # Ends nobody: only to know, before anything is written, that it is allowed.
     send("CLIENT", "KILL", "ID", own, "SKIPME", "yes")
     answer = send("EVAL", CLAIM, 1, key, uid, address)
@@ -140,7 +143,7 @@ def attempt(environment):
             return heads
     except RedisError as error:
         if str(error).startswith(("NOPERM", "ERR unknown")):
-            raise Refused(f"an old head could not be kept out of Redis, which has to allow CLIENT and EVAL: {error}") from error
+            raise Refused(f"Redis does not allow CLIENT and EVAL, to keep an old head out: {error}; {OTHERWISE}") from error
         raise
 
 
@@ -151,7 +154,7 @@ def main(environment):
             heads = attempt(environment)
             break
         except Refused as refusal:
-            sys.exit(f"No Ray head here: {refusal}. (ray_service_head_guard, docs/failures.md)")
+            sys.exit(f"No Ray head here: {refusal}")
         except (OSError, RedisError) as error:
             if time.monotonic() > until:
                 sys.exit(f"Redis at {environment['RAY_REDIS_ADDRESS']}: {error}")
