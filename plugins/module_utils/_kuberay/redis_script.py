@@ -22,7 +22,7 @@ import ssl
 import sys
 
 # Ray refuses a namespace with an "@"; the tables are JOB, ACTOR, ACTOR_TASK_SPEC, PLACEMENT_GROUP, NODE, WORKERS, KV,
-# INTERNAL_CONFIG and the counter JobCounter.
+# INTERNAL_CONFIG and the counter JobCounter; rayops_head is the role ray_service's (claim.py).
 KEY = re.compile(r"RAY(?P<namespace>[^@]+)@[A-Za-z_]+")
 PATTERN = "RAY*@*"
 BATCH = 500

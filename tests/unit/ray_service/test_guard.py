@@ -170,13 +170,17 @@ def test_its_pods_are_not_taken_for_the_services(render: Any) -> None:
 def test_its_pods_get_what_they_need_to_start(render: Any) -> None:
     given = {
         "ray_service_image": "ray:1",
-        "ray_service_head_pod": {"imagePullSecrets": [{"name": "pull"}], "nodeSelector": {"pool": "head"}},
+        "ray_service_profile": "gpu",
+        "ray_service_head_pod": {"imagePullSecrets": [{"name": "pull"}], "nodeSelector": {"pool": "head"}, "volumes": [{"name": "v"}]},
         "ray_service_head_guard_image": "python:3",
         "ray_service_head_guard_pod": {"nodeSelector": {"pool": "any"}, "tolerations": [{"key": "team", "operator": "Exists"}]},
     }
     (deployment,) = [one for one in render("ray_service__guard_objects", **given) if one["kind"] == "Deployment"]
     spec = deployment["spec"]["template"]["spec"]
     assert (spec["imagePullSecrets"], spec["nodeSelector"]) == ([{"name": "pull"}], {"pool": "any"})
+    # The image's user has a name, by which the kubelet cannot tell that it is not root.
+    assert (spec["securityContext"]["runAsUser"], spec["securityContext"]["runAsNonRoot"]) == (1000, True)
+    assert len(spec["volumes"]) == 1
     assert len(spec["tolerations"]) == 3
     assert spec["containers"][0]["image"] == "python:3"
 
