@@ -44,3 +44,17 @@ GIVEN: dict[str, dict[str, Any]] = {
 def render_with_given(render: Render) -> Render:
     """As render(), with what these roles are given too."""
     return lambda role, expression, **given: render(role, expression, **GIVEN[role] | given)
+
+
+def in_cluster(*objects: dict[str, Any]) -> dict[str, Any]:
+    """What the look into the cluster has found: objects of C(seen()), with C(ours)."""
+    sorted_: dict[str, list[dict[str, Any]]] = {"owned": [], "foreign": []}
+    for one in objects:
+        sorted_["owned" if one["ours"] else "foreign"].append({key: one[key] for key in one if key != "ours"})
+    return {"eks_addons__in_cluster": sorted_}
+
+
+def seen(kind: str, name: str, ours: bool = False, program: str = "", **annotations: str) -> dict[str, Any]:
+    labels = {"k8s-app" if program == "kube-dns" else "app.kubernetes.io/name": program} if program else {}
+    metadata = {"name": name, "labels": labels, "annotations": annotations} | ({"namespace": "kube-system"} if program else {})
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, "ours": ours}
