@@ -72,7 +72,9 @@ def test_ours_and_theirs() -> None:
 def test_what_a_chart_has_made_is_ours_by_the_labels_of_its_pods() -> None:
     made = stored("karpenter", {"app.kubernetes.io/managed-by": "Helm"}, namespace="kube-system")
     theirs = stored("karpenter", {"app.kubernetes.io/managed-by": "Helm"}, namespace="karpenter")
-    store = Store({"/apis/apps/v1/deployments": [made | {"spec": {"template": {"metadata": {"labels": OURS}}}}, theirs]})
+    store = Store(
+        {"/apis/apps/v1/deployments": [made | {"spec": {"template": {"metadata": {"labels": OURS}}}}, theirs]}
+    )
     asked = resource("apps/v1", "Deployment", label_selectors=["app.kubernetes.io/name=karpenter", "a"])
     found = ownership.look(store, [asked], OURS)
     assert [one["metadata"]["namespace"] for one in found["owned"]] == ["kube-system"]

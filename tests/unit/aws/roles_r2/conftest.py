@@ -56,5 +56,7 @@ def in_cluster(*objects: dict[str, Any]) -> dict[str, Any]:
 
 def seen(kind: str, name: str, ours: bool = False, program: str = "", **annotations: str) -> dict[str, Any]:
     labels = {"k8s-app" if program == "kube-dns" else "app.kubernetes.io/name": program} if program else {}
-    metadata = {"name": name, "labels": labels, "annotations": annotations} | ({"namespace": "kube-system"} if program else {})
+    metadata = {"name": name, "labels": labels, "annotations": annotations} | (
+        {"namespace": "kube-system"} if program else {}
+    )
     return {"apiVersion": "v1", "kind": kind, "metadata": metadata, "ours": ours}

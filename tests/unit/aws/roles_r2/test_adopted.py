@@ -123,7 +123,9 @@ def test_storage_class(render: Any, classes: list[Any], made: bool, default: str
     given = in_cluster(*classes)
     objects = render("eks_addons", "eks_addons__objects", **given)
     assert names(objects) == (["StorageClass gp3"] if made else [])
-    assert [one["metadata"]["annotations"] for one in objects] == ([DEFAULT | {next(iter(DEFAULT)): default}] if made else [])
+    assert [one["metadata"]["annotations"] for one in objects] == (
+        [DEFAULT | {next(iter(DEFAULT)): default}] if made else []
+    )
     assert render("eks_addons", "eks_addons__used", **given) == ([] if made else ["StorageClass gp3"])
     # What is somebody's stays, at the end too.
     own = names(render("eks_addons", "eks_addons__own_objects", **given))

@@ -19,7 +19,7 @@ CLUSTER = {
     "version": "1.35",
     "endpoint": "https://0123.gr7.us-west-2.eks.amazonaws.com",
     "certificate_authority": {"data": "Y2E="},
-    "resources_vpc_config": {"cluster_security_group_id": "sg-cluster"},
+    "resources_vpc_config": {"cluster_security_group_id": "sg-cluster", "vpc_id": "vpc-1"},
     "identity": {"oidc": {"issuer": "https://oidc.eks.us-west-2.amazonaws.com/id/0123"}},
 }
 FOUND = {"eks_cluster__described": {"changed": False, "cluster": CLUSTER}}
@@ -123,6 +123,7 @@ def test_result_of_nothing_has_all_keys(render: Any) -> None:
         "version",
         "running",
         "adopted",
+        "vpc_id",
         "cluster_security_group_id",
         "node_security_group_id",
         "oidc_issuer",
@@ -147,6 +148,7 @@ def test_running_is_active_and_reachable(render: Any, tmp_path: Path) -> None:
 def test_adopted_cluster_is_only_looked_at(render: Any) -> None:
     result = render("eks_cluster", "eks_cluster__result", eks_cluster_adopt=True, **FOUND)
     assert result["node_security_group_id"] == "sg-cluster"
+    assert result["vpc_id"] == "vpc-1"
     assert result["node_role_arn"] == result["core_node_group"] == ""
     given = {"eks_cluster_node_security_group_id": "sg-own"}
     assert render("eks_cluster", "eks_cluster__node_group_id", eks_cluster_adopt=True, **FOUND, **given) == "sg-own"
