@@ -40,6 +40,8 @@ DEFAULTS: dict[str, t.Any] = {
     "eks": {
         "default_version": "1.35",
         "versions": ["1.32", "1.33", "1.34", "1.35", "1.36"],
+        # Those that no cluster can have any more.
+        "retired_versions": ["1.30", "1.31"],
         # The Kubernetes that stands behind every cluster: its URL, and its CA as base64 or as a PEM file.
         "endpoint": "",
         "certificate_authority": "",

@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 import re
 import typing as t
-from dataclasses import dataclass, field
 
-from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.ray_service import problem
+from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.aws_cluster import judge_cluster, judge_version
+from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.problem import Findings, Unread, problem
 
 #: EKS refuses subnets of its own in these zones (EKS user guide, "network requirements").
 ZONES_WITHOUT_EKS = ("use1-az3", "usw1-az2", "cac1-az3")
@@ -30,22 +30,6 @@ FAMILY_QUOTAS = {
 }
 ELASTIC_IPS = ("ec2", "L-0263D0A3")
 VPCS = ("vpc", "L-F678F1CE")
-
-
-@dataclass(frozen=True)
-class Unread:
-    """In the place of a fact that AWS does not tell: why."""
-
-    reason: str
-
-
-@dataclass
-class Findings:
-    """What the rules say. C(zones) are those chosen, as {id, name}."""
-
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    zones: list[dict[str, str]] = field(default_factory=list)
 
 
 def quota_code(instance_type: str) -> str:
@@ -87,10 +71,25 @@ def judge_zones(facts: dict[str, t.Any], values: dict[str, t.Any]) -> Findings:
     """Choose the zones: those with the accelerator first, in the order of their ids, which mean the same in every account.
 
     Args:
-        facts: zones ({id, name} of the region's) and offerings (instance type -> ids of the zones that offer it), or Unread.
-        values: zones (ids or names that the user wants, empty for a choice of ours) and instance_type.
+        facts: zones ({id, name} of the region's), offerings (instance type -> ids of the zones that offer it), and subnets (id ->
+            id of its zone, of a VPC that exists), or Unread.
+        values: zones (ids or names that the user wants, empty for a choice of ours), subnet_ids, vpc_id and instance_type.
     """
-    found, wanted, kind = Findings(), values["zones"], values["instance_type"]
+    found, wanted, kind, variable = Findings(), values["zones"], values["instance_type"], "network_zones"
+    if values["vpc_id"]:
+        # The zones are those of the subnets. Of a VPC that does not exist others tell.
+        variable = "network_pod_subnet_ids"
+        if not isinstance(facts["vpc_ids"], Unread) and values["vpc_id"] not in facts["vpc_ids"]:
+            return found
+        if isinstance(facts["subnets"], Unread):
+            found.warnings.append(f"The zones of the subnets were not looked at: {facts['subnets'].reason}")
+            return found
+        strangers = [one for one in values["subnet_ids"] if one not in facts["subnets"]]
+        if strangers or not values["subnet_ids"]:
+            expectation = f"subnets of {values['vpc_id']} in {ZONES} zones at least"
+            found.problems.append(problem(variable, strangers, expectation))
+            return found
+        wanted = list(dict.fromkeys(facts["subnets"][one] for one in values["subnet_ids"]))
     if isinstance(facts["zones"], Unread):
         found.warnings.append(f"The zones of the region were not looked at: {facts['zones'].reason}")
         return found
@@ -112,18 +111,18 @@ def judge_zones(facts: dict[str, t.Any], values: dict[str, t.Any]) -> Findings:
         strange = [name for name in wanted if not any(name in (zone["id"], zone["name"]) for zone in usable)]
         if strange:
             names = ", ".join(f"{zone['id']} ({zone['name']})" for zone in usable)
-            found.problems.append(problem("network_zones", wanted, f"zones of the region that EKS takes, of {names}"))
+            found.problems.append(problem(variable, wanted, f"zones of the region that EKS takes, of {names}"))
     else:
         found.zones = sorted(usable, key=lambda zone: (zone["id"] not in offering, zone["id"]))[:ZONES]
     if len({zone["id"] for zone in found.zones}) < ZONES:
         expectation = f"at least {ZONES} zones, so that the loss of one is survived{offers}"
-        found.problems.append(problem("network_zones", [zone["id"] for zone in found.zones], expectation))
+        found.problems.append(problem(variable, [zone["id"] for zone in found.zones], expectation))
     elif offers:
         # The user's zones, or a region with few.
         those = [zone["id"] for zone in found.zones if zone["id"] in offering]
         if not those:
             chosen = [zone["id"] for zone in found.zones]
-            found.problems.append(problem("network_zones", chosen, f"one zone at least that offers {kind}{offers}"))
+            found.problems.append(problem(variable, chosen, f"one zone at least that offers {kind}{offers}"))
         elif len(those) == 1:
             found.warnings.append(
                 f"Of the zones {', '.join(zone['id'] for zone in found.zones)} only {those[0]} offers {kind}:"
@@ -138,18 +137,22 @@ def judge_quotas(facts: dict[str, t.Any], values: dict[str, t.Any]) -> Findings:
     Args:
         facts: vcpus (instance type -> vCPUs), quotas ((service, code) -> value or Unread), addresses and vpcs
             ({used, own}: all of the account, and those that the deployment has already).
-        values: instances, instance_type, elastic_ips, vpcs.
+        values: instances, instance_type, pool_vcpus (of machines whose type Karpenter chooses), elastic_ips, vpcs.
     """
     found = Findings()
     needed: dict[str, dict[str, int]] = {}
     vcpus = {} if isinstance(facts["vcpus"], Unread) else facts["vcpus"]
     for name, count in instances_of(values).items():
+        if not count:
+            continue
         code = quota_code(name)
         if not code or name not in vcpus:
             why = "its vCPUs are not told" if code else "the quota of its family is not known here"
             found.warnings.append(f"Whether the account may run {count} {name} was not looked at: {why}")
             continue
         needed.setdefault(code, {})[name] = vcpus[name] * count
+    for label, count in values["pool_vcpus"].items():
+        needed.setdefault(STANDARD, {})[label] = count
     for code, each in needed.items():
         quota, total = facts["quotas"][("ec2", code)], sum(each.values())
         types = ", ".join(each)
@@ -255,6 +258,8 @@ def judge(facts: dict[str, t.Any], values: dict[str, t.Any]) -> Findings:
         judge_permissions(facts),
         Findings(problems=judge_vpcs(facts, values)),
         judge_names(facts),
+        judge_cluster(facts, values),
+        judge_version(facts, values),
     ]
     return Findings(
         [line for part in parts for line in part.problems],

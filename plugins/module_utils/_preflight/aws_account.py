@@ -10,7 +10,8 @@ import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import HAS_BOTO3
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import make_client
-from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight import aws, aws_facts, aws_names
+from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight import aws, aws_facts, aws_names, aws_nodes
+from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.problem import Unread
 
 if t.TYPE_CHECKING:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -31,9 +32,28 @@ OPTIONS: dict[str, t.Any] = {
     "zones": {"type": "list", "elements": "str", "default": []},
     "instance_type": {"type": "str", "default": ""},
     "instances": {"type": "dict", "default": {}},
+    "pools": {"type": "list", "elements": "dict", "default": []},
+    "pods": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "count": {"type": "int", "required": True},
+            "pool": {"type": "str", "default": ""},
+            "cpu": {"type": "str", "default": ""},
+            "memory": {"type": "str", "default": ""},
+            "accelerator": {"type": "str", "choices": ["", *aws_nodes.DEVICES], "default": ""},
+            "devices": {"type": "int", "default": 0},
+        },
+    },
     "elastic_ips": {"type": "int", "default": 0},
     "vpcs": {"type": "int", "default": 0},
     "vpc_id": {"type": "str", "default": ""},
+    "subnet_ids": {"type": "list", "elements": "str", "default": []},
+    "adopted_cluster": {"type": "str", "default": ""},
+    "access_entries": {"type": "bool", "default": False},
+    "kubernetes_version": {"type": "str", "default": ""},
     "redis_vpc_id": {"type": "str", "default": ""},
     "redis_peered": {"type": "bool", "default": False},
     "tools": {"type": "list", "elements": "str", "default": ["aws"]},
@@ -55,10 +75,12 @@ def look(module: AnsibleAWSModule, values: dict[str, t.Any]) -> tuple[aws.Findin
         return aws.Findings(closed + offline), {}
     clients = functools.cache(lambda service: make_client(module, service))
     seen = aws_facts.gather(clients, region, values)
-    if isinstance(seen["identity"], aws.Unread):
+    if isinstance(seen["identity"], Unread):
         return aws.Findings(aws.identity_problems(seen["identity"], region, aws_facts.known_regions()) + offline), {}
-    findings = aws.judge(seen, values)
-    findings.problems += offline
+    planned = seen["planned"]
+    findings = aws.judge(seen, values | planned.values)
+    findings.problems += planned.problems + offline
+    findings.warnings += planned.warnings
     return findings, {
         "account_id": seen["identity"]["account_id"],
         "caller_arn": seen["identity"]["arn"],

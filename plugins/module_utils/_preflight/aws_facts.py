@@ -20,8 +20,13 @@ from ansible_collections.amazon.aws.plugins.module_utils.exceptions import Ansib
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws import ownership
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import CREDENTIAL_CODES, error_code, paginate
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.permissions import explain
-from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight import aws, aws_permissions
-from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.aws import Unread
+from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight import (
+    aws,
+    aws_cluster,
+    aws_nodes,
+    aws_permissions,
+)
+from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.problem import Unread
 
 T = t.TypeVar("T")
 
@@ -97,10 +102,34 @@ def offerings(clients: ownership.Clients, types: list[str]) -> dict[str, list[st
     return offered
 
 
-def vcpus(clients: ownership.Clients, types: list[str]) -> dict[str, int]:
-    filters = [{"Name": "instance-type", "Values": types}]
+def instance_types(clients: ownership.Clients, patterns: list[str]) -> dict[str, aws_nodes.InstanceType]:
+    """Instance type -> what it has, of all that fit a pattern such as C(inf2.*)."""
+    filters = [{"Name": "instance-type", "Values": patterns}]
     found = paginate(clients("ec2"), "describe_instance_types", "InstanceTypes", Filters=filters)
-    return {one["InstanceType"]: one["VCpuInfo"]["DefaultVCpus"] for one in found}
+    return {one["InstanceType"]: aws_nodes.instance_type(one) for one in found}
+
+
+def subnets(clients: ownership.Clients, vpc: str, ids: list[str]) -> dict[str, str]:
+    """Subnet -> id of its zone, of those that the VPC has."""
+    filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "subnet-id", "Values": ids}]
+    found = paginate(clients("ec2"), "describe_subnets", "Subnets", Filters=filters)
+    return {one["SubnetId"]: one["AvailabilityZoneId"] for one in found}
+
+
+def cluster(clients: ownership.Clients, name: str) -> dict[str, t.Any] | None:
+    """The EKS cluster as it is described; None if there is none."""
+    try:
+        return clients("eks").describe_cluster(name=name, aws_retry=True)["cluster"]
+    except ClientError as error:
+        if error_code(error) != "ResourceNotFoundException":
+            raise
+        return None
+
+
+def versions(clients: ownership.Clients) -> dict[str, str]:
+    """Version of Kubernetes -> STANDARD_SUPPORT, EXTENDED_SUPPORT or UNSUPPORTED."""
+    found = paginate(clients("eks"), "describe_cluster_versions", "clusterVersions", includeAll=True)
+    return {one["clusterVersion"]: one["versionStatus"] for one in found}
 
 
 def quota(clients: ownership.Clients, service: str, code: str) -> float:
@@ -143,31 +172,41 @@ def simulate(clients: ownership.Clients, caller: str, region: str, name: str, ta
 
 
 def gather(clients: ownership.Clients, region: str, values: dict[str, t.Any]) -> dict[str, t.Any]:
-    """All facts that the rules of aws.py need; only who asks, if that already fails."""
+    """All facts that the rules of aws.py need, and the machines that are C(planned); only who asks, if that already fails."""
     caller = identity(clients)
     if isinstance(caller, Unread):
         return {"identity": caller}
-    tags = values["tags"]
-    types = sorted(aws.instances_of(values))
+    tags, vpc_id = values["tags"], values["vpc_id"]
     ec2 = clients("ec2")
+    patterns = sorted({*aws.instances_of(values), *aws_nodes.patterns(values["pools"])})
+    described = ask("ec2", lambda: instance_types(clients, patterns)) if patterns else {}
+    planned = aws_nodes.plan(values, None if isinstance(described, Unread) else described)
+    types = sorted(aws.instances_of(planned.values))
     codes = {("ec2", aws.quota_code(name)) for name in types if aws.quota_code(name)}
+    codes |= {("ec2", aws.STANDARD)} if planned.pool_vcpus else set()
     codes |= {code for code, count in ((aws.ELASTIC_IPS, values["elastic_ips"]), (aws.VPCS, values["vpcs"])) if count}
     vpcs = ask("ec2", lambda: paginate(ec2, "describe_vpcs", "Vpcs"))
     simulated: t.Any = []
     if values["check_permissions"]:
         simulated = ask("iam", lambda: simulate(clients, caller["arn"], region, values["name"], tags))
-    return {
+    adopted, subnet_ids = values["adopted_cluster"], values["subnet_ids"]
+    facts = {
         "identity": caller,
+        "planned": planned,
         "zones": ask("ec2", lambda: zones(clients)),
         "offerings": ask("ec2", lambda: offerings(clients, types)) if types else {},
-        "vcpus": ask("ec2", lambda: vcpus(clients, types)) if types else {},
+        "vcpus": described if isinstance(described, Unread) else {name: one.vcpus for name, one in described.items()},
         "quotas": {code: ask("service-quotas", lambda code=code: quota(clients, *code)) for code in sorted(codes)},
         "addresses": ask("ec2", lambda: _count(ec2.describe_addresses(aws_retry=True)["Addresses"], tags)),
         "vpcs": vpcs if isinstance(vpcs, Unread) else _count(vpcs, tags),
         "vpc_ids": vpcs if isinstance(vpcs, Unread) else [vpc["VpcId"] for vpc in vpcs],
+        "subnets": ask("ec2", lambda: subnets(clients, vpc_id, subnet_ids)) if vpc_id and subnet_ids else {},
         "simulated": simulated,
+        "cluster": ask("eks", lambda: cluster(clients, adopted)) if adopted else None,
         "foreign_text": ask("", lambda: _foreign_text(clients, values["names"], tags)),
     }
+    asks_version = aws_cluster.version_of(facts, values)
+    return facts | {"versions": ask("eks", lambda: versions(clients)) if asks_version else {}}
 
 
 def _foreign_text(clients: ownership.Clients, names: list[dict[str, str]], tags: dict[str, str]) -> str:

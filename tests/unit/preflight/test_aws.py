@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight import aws, aws_names, aws_permissions
-from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.aws import Unread
+from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.problem import Unread
 
 REFUSED = Unread("the credentials lack the permission x:Y")
 INF = "inf2.24xlarge"
@@ -19,7 +19,12 @@ VALUES: dict[str, Any] = {
     "zones": [],
     "elastic_ips": 2,
     "vpcs": 1,
+    "pool_vcpus": {},
     "vpc_id": "",
+    "subnet_ids": [],
+    "adopted_cluster": "",
+    "access_entries": False,
+    "kubernetes_version": "",
     "redis_vpc_id": "",
     "redis_peered": False,
 }
@@ -35,8 +40,21 @@ FACTS: dict[str, Any] = {
     "addresses": {"used": 3, "own": 0},
     "vpcs": {"used": 4, "own": 0},
     "vpc_ids": ["vpc-1", "vpc-2"],
+    "subnets": {f"subnet-{number}": f"usw2-az{number}" for number in (1, 2, 3)},
+    "cluster": None,
+    "versions": {"1.34": "EXTENDED_SUPPORT", "1.35": "STANDARD_SUPPORT"},
     "simulated": [{"action": "eks:CreateCluster", "allowed": True, "missing": []}],
     "foreign_text": "",
+}
+
+
+IN_TWO = ["subnet-3", "subnet-1"]
+ADOPTED = {"adopted_cluster": "theirs", "access_entries": True, "vpc_id": "vpc-1", "subnet_ids": IN_TWO}
+CLUSTER = {
+    "status": "ACTIVE",
+    "version": "1.35",
+    "resourcesVpcConfig": {"vpcId": "vpc-1"},
+    "accessConfig": {"authenticationMode": "API_AND_CONFIG_MAP"},
 }
 
 
@@ -59,8 +77,17 @@ def only_inf(*zones: str) -> dict[str, Any]:
         # What the deployment has already needs no room.
         ({"addresses": {"used": 5, "own": 2}, "vpcs": {"used": 5, "own": 1}}, {}, ["usw2-az1", "usw2-az2"]),
         ({"addresses": {"used": 9, "own": 0}}, {"elastic_ips": 0}, ["usw2-az1", "usw2-az2"]),
-        ({}, {"vpc_id": "vpc-1", "redis_vpc_id": "vpc-1"}, ["usw2-az1", "usw2-az2"]),
-        ({}, {"vpc_id": "vpc-1", "redis_vpc_id": "vpc-2", "redis_peered": True}, ["usw2-az1", "usw2-az2"]),
+        ({}, {"vpc_id": "vpc-1", "subnet_ids": IN_TWO, "redis_vpc_id": "vpc-1"}, ["usw2-az3", "usw2-az1"]),
+        (
+            {},
+            {"vpc_id": "vpc-1", "subnet_ids": IN_TWO, "redis_vpc_id": "vpc-2", "redis_peered": True},
+            ["usw2-az3", "usw2-az1"],
+        ),
+        ({}, {"pool_vcpus": {"pool head": 0}}, ["usw2-az1", "usw2-az2"]),
+        # Spot instances have other quotas, but zones.
+        ({"vcpus": {INF: 96, "m5.2xlarge": 8}}, {"instances": {INF: 0}}, ["usw2-az1", "usw2-az2"]),
+        ({}, {"kubernetes_version": "1.35"}, ["usw2-az1", "usw2-az2"]),
+        ({"cluster": CLUSTER}, ADOPTED, ["usw2-az3", "usw2-az1"]),
         # Some of EKS' zones are none.
         (
             {
@@ -93,7 +120,17 @@ def test_good(facts: dict[str, Any], values: dict[str, Any], zones: list[str]) -
         ({"vpcs": {"used": 5, "own": 0}}, {}, ["5 of 5 VPCs", "room for 1 more"]),
         ({"simulated": [{"action": "a:B", "allowed": False, "missing": []}]}, {}, ["user/ops may not a:B", "check_permissions"]),
         ({}, {"vpc_id": "vpc-9"}, ["network_vpc_id is 'vpc-9'", "of this account and region"]),
-        ({}, {"vpc_id": "vpc-1", "redis_vpc_id": "vpc-2"}, ["elasticache_redis_vpc_id is 'vpc-2'", "the cluster's, vpc-1", "peered"]),
+        ({}, {"vpc_id": "vpc-1"}, ["network_pod_subnet_ids is []", "subnets of vpc-1 in 2 zones"]),
+        ({}, {"vpc_id": "vpc-1", "subnet_ids": [*IN_TWO, "subnet-9"]}, ["network_pod_subnet_ids is ['subnet-9']", "subnets of vpc-1"]),
+        ({}, {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1"]}, ["network_pod_subnet_ids is ['usw2-az1']", "at least 2 zones"]),
+        (only_inf("usw2-az2"), {"vpc_id": "vpc-1", "subnet_ids": IN_TWO}, ["network_pod_subnet_ids is", "one zone at least that offers"]),
+        ({}, {"pool_vcpus": {"pool head": 4}}, ["16 vCPUs of the family of m5.2xlarge, pool head", "at least 20", aws.STANDARD]),
+        ({"cluster": CLUSTER | {"resourcesVpcConfig": {"vpcId": "vpc-2"}}}, ADOPTED, ["network_vpc_id is 'vpc-1': expected vpc-2"]),
+        ({"cluster": CLUSTER | {"status": "DELETING"}}, ADOPTED, ["The EKS cluster theirs is DELETING"]),
+        ({"cluster": CLUSTER | {"accessConfig": {"authenticationMode": "CONFIG_MAP"}}}, ADOPTED, ["mode CONFIG_MAP", "eks_addons_karpenter: false"]),
+        ({}, ADOPTED, ["eks_cluster_name is 'theirs'"]),
+        ({}, {"kubernetes_version": "1.30"}, ["eks_cluster_version is '1.30'", "one of 1.34, 1.35"]),
+        ({}, {"vpc_id": "vpc-1", "subnet_ids": IN_TWO, "redis_vpc_id": "vpc-2"}, ["elasticache_redis_vpc_id is 'vpc-2'", "the cluster's, vpc-1", "peered"]),
         ({}, {"redis_vpc_id": "vpc-2"}, ["elasticache_redis_vpc_id is 'vpc-2'", "expected empty"]),
         ({"foreign_text": "iam:role 'x' exists"}, {}, ["iam:role 'x' exists; choose another deployment_name"]),
         ({"foreign_text": REFUSED}, {}, ["Whether the names are free", "lack the permission"]),
@@ -118,7 +155,13 @@ def test_each_problem_is_one_line(facts: dict[str, Any], values: dict[str, Any],
         ({"addresses": REFUSED}, {}, ["2 more elastic IPs was not looked at"]),
         ({"simulated": REFUSED}, {}, ["The permissions of the caller were not looked at"]),
         ({"simulated": [{"action": "a:B", "allowed": False, "missing": ["aws:x"]}]}, {}, ["may perhaps not a:B"]),
-        ({"vpcs": REFUSED, "vpc_ids": REFUSED}, {"vpc_id": "vpc-9"}, ["1 more VPCs was not looked at"]),
+        ({"vpcs": REFUSED, "vpc_ids": REFUSED}, {"vpc_id": "vpc-9", "subnet_ids": IN_TWO}, ["1 more VPCs was not looked at"]),
+        ({"subnets": REFUSED}, {"vpc_id": "vpc-1", "subnet_ids": IN_TWO}, ["The zones of the subnets were not looked at"]),
+        ({"cluster": REFUSED}, ADOPTED, ["The EKS cluster theirs was not looked at"]),
+        ({"versions": REFUSED}, {"kubernetes_version": "1.30"}, ["Whether EKS supports Kubernetes 1.30 was not looked at"]),
+        ({}, {"kubernetes_version": "1.34"}, ["1.34 is in extended support: the control plane costs 0.60 $"]),
+        ({"cluster": CLUSTER | {"version": "1.34"}}, ADOPTED, ["1.34 is in extended support"]),
+        ({"cluster": CLUSTER | {"version": "1.30"}}, ADOPTED, ["1.30 of the EKS cluster theirs is no version that EKS supports"]),
         ({}, {"instance_type": "", "instances": {"m5.2xlarge": 2, "dl1.large": 1}}, ["the quota of its family is not known"]),
     ],
 )  # fmt: skip
@@ -130,7 +173,9 @@ def test_what_is_not_told_is_a_warning(facts: dict[str, Any], values: dict[str, 
 
 
 def test_all_at_once() -> None:
-    found = judge(only_inf() | {"foreign_text": "taken"}, {"vpc_id": "vpc-9", "elastic_ips": 9})
+    found = judge(
+        only_inf() | {"foreign_text": "taken"}, {"redis_vpc_id": "vpc-9", "redis_peered": True, "elastic_ips": 9}
+    )
     assert len(found.problems) == 4
 
 

@@ -187,18 +187,20 @@ def describe_cluster_versions(call: Call) -> Record:
     wanted = call.params.get("clusterVersions") or config["versions"]
     if call.params.get("defaultOnly"):
         wanted = [config["default_version"]]
-    newest = config["versions"][-3:]
-    versions = [
-        {
+    newest, retired = config["versions"][-3:], config["retired_versions"]
+    if call.params.get("includeAll"):
+        wanted = [*retired, *wanted]
+    versions = []
+    for version in reversed([*retired, *config["versions"]]):
+        state = "STANDARD_SUPPORT" if version in newest else "UNSUPPORTED" if version in retired else "EXTENDED_SUPPORT"
+        described = {
             "clusterVersion": version,
             "clusterType": "eks",
             "defaultVersion": version == config["default_version"],
-            "status": "standard-support" if version in newest else "extended-support",
-            "versionStatus": "STANDARD_SUPPORT" if version in newest else "EXTENDED_SUPPORT",
+            "status": state.lower().replace("_", "-"),
+            "versionStatus": state,
         }
-        for version in reversed(config["versions"])
-        if version in wanted
-    ]
+        versions += [described] if version in wanted else []
     return {"clusterVersions": versions}
 
 

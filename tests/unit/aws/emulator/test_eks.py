@@ -204,3 +204,14 @@ def test_tags(cluster: Any) -> None:
     cluster("eks", "UntagResource", resourceArn=arn, tagKeys=["a"])
     assert cluster("eks", "ListTagsForResource", resourceArn=arn)["tags"] == {"b": "2"}
     assert cluster.refused("eks", "ListTagsForResource", resourceArn=arn + "x") == "ResourceNotFoundException"
+
+
+def test_versions_of_kubernetes(aws: Any) -> None:
+    def states(**params: Any) -> dict[str, str]:
+        found = aws("eks", "DescribeClusterVersions", **params)["clusterVersions"]
+        return {item["clusterVersion"]: item["versionStatus"] for item in found}
+
+    assert states() == {"1.36": "STANDARD_SUPPORT", "1.35": "STANDARD_SUPPORT", "1.34": "STANDARD_SUPPORT",
+                        "1.33": "EXTENDED_SUPPORT", "1.32": "EXTENDED_SUPPORT"}  # fmt: skip
+    assert states(includeAll=True)["1.31"] == "UNSUPPORTED"
+    assert states(defaultOnly=True) == {"1.35": "STANDARD_SUPPORT"}

@@ -66,6 +66,17 @@ def test_vcpus(name: str, count: int) -> None:
     assert instance_types.vcpus(name) == count and instance_types.exists(name)
 
 
+def test_types_are_described_by_name_and_by_family(aws: Any) -> None:
+    wanted = [{"Name": "instance-type", "Values": ["inf2.*", "g5.12xlarge", "m5.2xlarge", "nonsense"]}]
+    found = {item["InstanceType"]: item for item in aws("ec2", "DescribeInstanceTypes", Filters=wanted)["InstanceTypes"]}
+    assert list(found) == ["inf2.xlarge", "inf2.8xlarge", "inf2.24xlarge", "inf2.48xlarge", "g5.12xlarge", "m5.2xlarge"]
+    assert found["inf2.24xlarge"]["NeuronInfo"]["NeuronDevices"][0]["Count"] == 6
+    assert found["g5.12xlarge"]["GpuInfo"]["Gpus"][0]["Count"] == 4
+    assert found["m5.2xlarge"]["VCpuInfo"]["DefaultVCpus"] == 8
+    assert found["m5.2xlarge"]["MemoryInfo"]["SizeInMiB"] == 32 * 1024
+    assert aws.refused("ec2", "DescribeInstanceTypes", InstanceTypes=["nonsense"]) == "InvalidInstanceType"
+
+
 def test_zones() -> None:
     zones = ["us-west-2a", "us-west-2b"]
     assert instance_types.zones_of("inf2.xlarge", {"inf2": "b"}, zones) == ["us-west-2b"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from ansible_collections.amazon.aws.plugins.module_utils import modules
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws import ownership
 from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight import aws_account, aws_facts, aws_names
-from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.aws import Unread
+from ansible_collections.rayops.serve_ha.plugins.module_utils._preflight.problem import Unread
 from ansible_collections.rayops.serve_ha.plugins.modules import preflight
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 
@@ -73,7 +74,28 @@ class Ec2(FakeService):
         return {"InstanceTypeOfferings": found}
 
     def describe_instance_types(self, Filters: list[dict[str, Any]]) -> dict[str, Any]:
-        return {"InstanceTypes": [{"InstanceType": "inf2.xlarge", "VCpuInfo": {"DefaultVCpus": 4}}]}
+        (wanted,) = (one["Values"] for one in Filters if one["Name"] == "instance-type")
+        found = []
+        for name, vcpus, devices in (("inf2.xlarge", 4, 1), ("inf2.24xlarge", 96, 6)):
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in wanted):
+                neuron = {"NeuronDevices": [{"Count": devices}]}
+                memory = {"SizeInMiB": vcpus * 4096}
+                found.append(
+                    {
+                        "InstanceType": name,
+                        "VCpuInfo": {"DefaultVCpus": vcpus},
+                        "MemoryInfo": memory,
+                        "NeuronInfo": neuron,
+                    }
+                )
+        return {"InstanceTypes": found}
+
+    def describe_subnets(self, Filters: list[dict[str, Any]]) -> dict[str, Any]:
+        asked = {one["Name"]: one["Values"] for one in Filters}
+        assert asked["vpc-id"] == ["vpc-1"]
+        zones = {"subnet-1": "usw2-az1", "subnet-2": "usw2-az2"}
+        found = [{"SubnetId": one, "AvailabilityZoneId": zones[one]} for one in asked["subnet-id"] if one in zones]
+        return {"Subnets": found}
 
     def describe_addresses(self) -> dict[str, Any]:
         return {"Addresses": [{"Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()]}, {}]}
@@ -100,7 +122,14 @@ class Eks(FakeService):
     def describe_cluster(self, name: str) -> dict[str, Any]:
         if name == "theirs":
             return {"cluster": {"arn": "arn:theirs", "tags": {}}}
+        if name == "adopted":
+            vpc = {"vpcId": "vpc-1"}
+            return {"cluster": {"name": name, "status": "ACTIVE", "version": "1.33", "resourcesVpcConfig": vpc}}
         raise aws_error("ResourceNotFoundException")
+
+    def describe_cluster_versions(self, includeAll: bool) -> dict[str, Any]:
+        states = {"1.29": "UNSUPPORTED", "1.33": "EXTENDED_SUPPORT", "1.35": "STANDARD_SUPPORT"}
+        return {"clusterVersions": [{"clusterVersion": one, "versionStatus": states[one]} for one in states]}
 
 
 VALUES: dict[str, Any] = {
@@ -282,3 +311,56 @@ def test_names_have_a_rule_where_they_can_be_looked_up() -> None:
 
 def test_programs_beside_python_are_found() -> None:
     assert aws_facts.missing_tools(["python3", "no-such-program"]) == ["no-such-program"]
+
+
+def test_an_adopted_cluster_and_its_vpc(look: Run, account: dict[str, Any]) -> None:
+    values = {
+        "adopted_cluster": "adopted",
+        "vpc_id": "vpc-1",
+        "subnet_ids": ["subnet-2", "subnet-1"],
+        "vpcs": 0,
+        "elastic_ips": 0,
+    }
+    result = look(values)
+    assert not result["failed"], result
+    assert result["aws"]["zone_ids"] == ["usw2-az2", "usw2-az1"]
+    (warning,) = result["warnings"]
+    assert warning.startswith("Kubernetes 1.33 is in extended support")
+    refused = look(values | {"vpc_id": "", "subnet_ids": [], "access_entries": True})["msg"].split("\n- ")
+    assert [text.partition(":")[0] for text in refused[1:]] == [
+        "network_vpc_id is ''",
+        "The EKS cluster adopted has the authentication mode CONFIG_MAP",
+    ]
+
+
+def test_a_cluster_that_is_not_there_cannot_be_adopted(look: Run) -> None:
+    assert "eks_cluster_name is 'none': expected an EKS cluster" in look({"adopted_cluster": "none"})["msg"]
+
+
+@pytest.mark.parametrize("version", ["1.29", "1.99"])
+def test_a_version_that_eks_does_not_support(look: Run, version: str) -> None:
+    assert (
+        f"eks_cluster_version is '{version}': expected a version that EKS supports, one of 1.33, 1.35"
+        in look({"kubernetes_version": version})["msg"]
+    )
+
+
+def test_versions_are_asked_for_only_where_there_is_one(look: Run, account: dict[str, Any]) -> None:
+    account["eks"].errors["describe_cluster_versions"] = [
+        aws_error("AccessDeniedException", "no", "DescribeClusterVersions")
+    ]
+    assert look()["warnings"] == []
+    (warning,) = look({"kubernetes_version": "1.35"})["warnings"]
+    assert "the credentials lack the permission eks:DescribeClusterVersions" in warning
+
+
+def test_machines_follow_from_pools_and_pods(look: Run) -> None:
+    pool = {"name": "neuron", "instance_families": ["inf2"], "taints": []}
+    pod = {"name": "worker", "count": 2, "pool": "neuron", "accelerator": "neuron", "devices": 4, "cpu": "8"}
+    values = {"instances": {}, "instance_type": "", "pools": [pool], "pods": [pod]}
+    assert "8 vCPUs of the family of inf2.24xlarge: expected at least 192" in look(values)["msg"]
+    pod["accelerator"] = "gpu"
+    assert (
+        "eks_addons_node_pools, pool neuron, is ['inf2.*']: expected an instance type with 4 GPUs"
+        in look(values)["msg"]
+    )
