@@ -137,15 +137,15 @@ class Present(Run):
             # Whether the values shown are in force nobody knows, so they are sent again.
             changed = {"addon_version": current["addon_version"]} | given(self.wanted)
             self.before["status"], self.after["status"] = "UPDATE_FAILED", "ACTIVE"
+        if changed and not settings.check:
+            values = request(update_values(current, changed), self.option["resolve_conflicts"])
+            self.update_id = settings.api.update(self.name, values)
+            self.sent = True
+        # After the update: a tag may tell what it was for, and a run may be stopped between the two.
         self._set_tags(addon)
         if settings.check:
             return Seen("ready", status_text(addon), addon)
-        if not changed:
-            return judge(addon)
-        values = request(update_values(current, changed), self.option["resolve_conflicts"])
-        self.update_id = settings.api.update(self.name, values)
-        self.sent = True
-        return Seen("", "UPDATING", addon)
+        return Seen("", "UPDATING", addon) if changed else judge(addon)
 
     def _set_tags(self, addon: dict[str, t.Any]) -> None:
         current = addon.get("tags", {})

@@ -54,7 +54,7 @@ def test_twelve_steps(eks: Addons, run: Run) -> None:
         ),
         item("vpc-cni", configuration_values={"env": {}}),
     ]
-    updates = ["tag_resource", "untag_resource", "update_addon"]
+    updates = ["update_addon", "tag_resource", "untag_resource"]
     result = four_steps(run, eks, second, writes=updates * 2, reads=3, tags={"team": "ml"})
     assert result["diff"]["before"]["coredns"] == {
         "addon_version": "v1.11.4-eksbuild.2",

@@ -213,6 +213,33 @@ def test_addons_have_their_roles_and_settings(render: Any) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("tag", "version", "given", "asked"),
+    [
+        ("1.34", "1.34", {}, ""),
+        ("1.33", "1.34", {}, "default"),
+        ("1.33", "1.34", {"coredns": "v1.12.4-eksbuild.1"}, "v1.12.4-eksbuild.1"),
+        # Neither the run nor the add-on says which version it is for.
+        ("", "1.34", {}, ""),
+        ("1.33", "", {}, ""),
+    ],
+)
+def test_add_ons_follow_the_clusters_version(render: Any, tag: str, version: str, given: Any, asked: str) -> None:
+    for role, name, addons in (
+        ("eks_addons", "coredns", "eks_addons__found"),
+        ("eks_cluster", "kube-proxy", "eks_cluster__addons_found"),
+    ):
+        tags = {"rayops.serve_ha/deployment": "mistral"} | ({"rayops.serve_ha/kubernetes": tag} if tag else {})
+        found: dict[str, Any] = {addons: {"addons": [{"addon_name": name, "tags": tags}]}}
+        found |= {"eks_addons_kubernetes_version": version, "eks_addons_versions": given}
+        found |= {"eks_cluster__described": {"cluster": {"version": version}}}
+        found["eks_cluster_addon_versions"] = {name: value for value in given.values()}
+        (addon,) = [one for one in render(role, f"{role}__addons", **found) if one["addon_name"] == name]
+        assert addon["addon_version"] == asked
+        marked = render(role, f"{role}__addon_tags", **found)
+        assert marked.get("rayops.serve_ha/kubernetes", "") == version
+
+
 def test_only_own_associations_are_removed(render: Any) -> None:
     owned = [{"type": "iam:role", "name": "mistral-karpenter"}]
     names = {"owned": owned, "foreign": [], "missing": [], "foreign_text": ""}
