@@ -66,3 +66,11 @@ def test_only_what_has_a_finalizer_holds_the_operator() -> None:
 def test_a_namespace_that_is_there_is_not_claimed(resources: list[Any], count: int) -> None:
     found = {"kuberay_operator__namespace": {"resources": resources}}
     assert len(template("kuberay_operator", "{{ kuberay_operator__new_namespace }}", found)) == count
+
+
+def test_an_operator_of_another_namespace_is_somebody_elses() -> None:
+    running = [{"metadata": {"name": "kuberay-operator", "namespace": name}} for name in ("ray", "kuberay-system", "a")]
+    given = {"kuberay_operator__running": {"resources": running}}
+    assert template("kuberay_operator", "{{ kuberay_operator__others }}", given) == ["a", "ray"]
+    given = {"kuberay_operator__running": {"resources": running[1:2]}}
+    assert template("kuberay_operator", "{{ kuberay_operator__others }}", given) == []
