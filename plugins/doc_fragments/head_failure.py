@@ -28,6 +28,9 @@ options:
       - V(worker_deleted) deletes the pod of one worker, of one that has a replica if there is any. The head has to stay.
         V(head_and_worker_deleted) deletes both at once. That worker may be replaced, and only the replicas on it.
       - Everything else has to stay as it is, whatever the failure.
+      - A failure has to be seen to act before a recovery counts; otherwise the verdict is V(failed). For most that is what becomes of
+        head and workers. The kubelet of a lost node must not have renewed its Lease for 15 s, which it does every 10 s. For
+        V(redis_lost), see O(failure_commands.effect).
     type: str
     choices:
       - head_deleted
@@ -61,11 +64,21 @@ options:
             is uncertain. Without, there is nothing to undo, as after a restart.
         type: list
         elements: str
+      effect:
+        description:
+          - What has to be seen of V(redis_lost) before a recovery counts. Only with it.
+          - V(redis_silent), which is taken when nothing is said, is that for 5 s the GCS does not answer what it has to ask Redis for, or that the
+            head restarts. Right for a Redis that is out of reach, and for one that is away for longer than that.
+          - V(head_restarted) is that the head's container restarts, or that there is a new head, as after a restart or a
+            failover of Redis, which the GCS does not survive. It may come half a minute after the commands have ended.
+        type: str
+        choices: [redis_silent, head_restarted]
   failure_seconds:
     description:
       - For how long the failure lasts, with V(head_drained), V(head_node_lost), V(operator_down), V(redis_lost) and
         V(worker_node_lost). Everything has to be back O(recovery_timeout) after its end.
       - With 0 it lasts until the end of the check, and everything has to be back while it does.
+      - At least 20 for a lost node, as a shorter loss does not show.
     type: int
     default: 0
   repeat:

@@ -75,7 +75,7 @@ notes:
     and rayclusters, to list and watch rayservices, and, for better messages, to list and watch events.
   - V(gcs_killed), V(gcs_terminated) and V(head_out_of_memory) need to get and create pods/exec. V(head_drained) needs to get,
     list and patch nodes, to list the pods of all namespaces and to create pods/eviction, V(operator_down) to list and patch
-    deployments and to list pods of all namespaces, O(failure_commands) to patch rayservices.
+    deployments and to list pods of all namespaces, O(failure_commands) to patch rayservices, the loss of a node to get leases.
 seealso:
   - module: rayops.serve_ha.ray_head_failure_report
   - module: rayops.serve_ha.rayservice_wait
@@ -129,6 +129,16 @@ EXAMPLES = r"""
       begin: [kubectl, -n, mistral, apply, -f, isolate-redis.yml]
       end: [kubectl, -n, mistral, delete, --ignore-not-found, -f, isolate-redis.yml]
     failure_seconds: 10
+
+- name: Fail Redis over
+  rayops.serve_ha.ray_head_failure_check:
+    name: mistral
+    namespace: mistral
+    failure: redis_lost
+    failure_commands:
+      begin: [aws, elasticache, test-failover, --replication-group-id, mistral, --node-group-id, "0001"]
+      effect: head_restarted
+    recovery_timeout: 300
 """
 
 RETURN = r"""
@@ -239,7 +249,7 @@ rounds:
       C(undone_seconds), C(head_seconds) (until one head was Ready for good), C(recovery_seconds), C(ended_seconds), C(done) (what
       was done, in words), C(requests), C(failed), C(slow), and C(transitions), in order, as C(name), C(label) and C(seconds) after
       this failure.
-    - Names are V(struck), V(old_head_gone), V(undone), V(new_head_created), V(new_head_scheduled), V(new_head_started),
+    - Names are V(struck), V(effect_seen), V(old_head_gone), V(undone), V(new_head_created), V(new_head_scheduled), V(new_head_started),
       V(head_restarted), V(gcs_back), V(head_ready), V(serve_controller_back), V(workers_ready) and V(applications_running).
   returned: when the check was made
   type: list

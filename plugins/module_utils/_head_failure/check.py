@@ -24,7 +24,12 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.stri
     repair,
 )
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import TRANSITIONS, Timeline
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.watch import ask_dashboard, watches
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.watch import (
+    SILENCE_SECONDS,
+    ask_dashboard,
+    await_silence,
+    watches,
+)
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
 
@@ -134,9 +139,20 @@ def _look(cluster: Cluster, url: str, target: str, failure: Failure) -> Ready:
         aimed = aim(failure, before)
     except ValueError as error:
         raise Refusal(str(error)) from error
+    if words := unwatchable(cluster, failure, aimed):
+        raise Refusal(f"{words}, so that nobody could see whether the failure acts")
     worker = cluster.pod(before.workers[0].name) or {}
     versions = cluster.versions(before.heads[0])
     return Ready(before, aimed, state.fault_tolerant(rayservice), url, worker, versions)
+
+
+def unwatchable(cluster: Cluster, failure: Failure, aimed: Aim) -> str:
+    """Why the effect of a failure could not be seen, empty if it can. Raises ApiFailure: also where it may not be looked at."""
+    if failure.effect == "node_silent" and cluster.renewed(aimed.node) is None:
+        return f"the node {aimed.node} has no Lease that its kubelet renews"
+    if failure.effect == "redis_silent" and not cluster.patiently(cluster.redis_answers, aimed.head):
+        return "Ray's dashboard does not list jobs, which the GCS has to ask Redis for"
+    return ""
 
 
 class Run:
@@ -198,6 +214,9 @@ class Run:
         report(f"failure{f' {number} of {plan.repeat}' if plan.repeat > 1 else ''}: {plan.promise.title}")
         try:
             timeline.strike(before, aimed.taken, self._clock())
+            if (effect := plan.promise.effect) in SILENCE_SECONDS:
+                arguments = (self._cluster, timeline, effect, aimed.node, self._clock, self._stop)
+                threading.Thread(target=await_silence, args=arguments, daemon=True).start()
             strike.begin()
             timeline.begun(self._clock())
             report("; ".join(strike.done))
@@ -261,6 +280,7 @@ class Run:
             undone=timeline.undone,
             taken=aimed.taken,
             done=tuple(strike.done),
+            unseen=timeline.unseen,
             last_seen=tuple(timeline.last_seen()) if timeline.recovered is None else (),
             other_clusters=tuple(timeline.other_clusters),
             new_heads=tuple(timeline.new_heads),

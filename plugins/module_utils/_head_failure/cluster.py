@@ -25,6 +25,7 @@ CHECK_LABEL = "rayops.io/head-failure-check"
 # Of the operator's manifests and of its chart.
 OPERATOR = ("app.kubernetes.io/component=kuberay-operator", "app.kubernetes.io/name=kuberay-operator")
 NODES = "/api/v1/nodes"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
 class Cluster:
@@ -63,6 +64,10 @@ class Cluster:
 
     def nodes(self) -> list[dict]:
         return self.api.items(NODES)
+
+    def renewed(self, node: str) -> str | None:
+        """When the kubelet of that node has renewed its Lease, by its own clock; None without a Lease."""
+        return ((self.api.find(f"{LEASES}/{node}") or {}).get("spec") or {}).get("renewTime")
 
     def versions(self, head: state.Pod) -> dict:
         """What it all runs on: {ray, operator, kubernetes: text; nodes: [{name, cpu, memory, arch}]}.
@@ -107,7 +112,7 @@ class Cluster:
             cluster_uid=raycluster.get("metadata", {}).get("uid", ""),
             heads=heads,
             workers=tuple(sorted((pod for pod in pods if pod.role == "worker"), key=lambda pod: pod.name)),
-            serve=next((serve for serve in map(self._patient_serve, heads) if serve is not None), None),
+            serve=next((serve for head in heads if (serve := self.patiently(self.try_serve, head))), None),
             service_problems=tuple(service_problems(rayservice)),
         )
 
@@ -118,11 +123,12 @@ class Cluster:
         except (ApiFailure, ValueError, AttributeError):
             return None
 
-    def _patient_serve(self, head: state.Pod) -> state.Serve | None:
+    def patiently(self, ask: Callable[[state.Pod], t.Any], head: state.Pod) -> t.Any:
+        """What C(ask) answers of that head, asked again while it says nothing and the head is Ready."""
         deadline = time.monotonic() + (self._patience if head.ready else 0)
-        while (serve := self.try_serve(head)) is None and time.monotonic() < deadline:
+        while not (answer := ask(head)) and time.monotonic() < deadline:
             time.sleep(1)
-        return serve
+        return answer
 
     def gcs_answers(self, head: state.Pod) -> bool:
         """Whether the dashboard of that head pod finds its GCS healthy."""
@@ -130,6 +136,18 @@ class Cluster:
             return "success" in self._dashboard(head, "api/gcs_healthz")
         except ApiFailure:
             return False
+
+    def redis_answers(self, head: state.Pod) -> bool:
+        """Whether the GCS of that head pod answers what it has to ask Redis for, its list of jobs.
+
+        Raises ApiFailure: it is the API server that does not answer.
+        """
+        try:
+            self._dashboard(head, "api/jobs/")
+        except ApiFailure:
+            self.api.once("GET", "/version", timeout=(DASHBOARD_TIMEOUT, DASHBOARD_TIMEOUT))
+            return False
+        return True
 
     def _dashboard(self, head: state.Pod, path: str) -> str:
         # Through the pod, not through a service: so the answer is that of the new head and never of the old one, and

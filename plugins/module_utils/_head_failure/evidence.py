@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import figures
@@ -37,7 +37,8 @@ class Plan:
 
     @property
     def promise(self) -> Failure:
-        return FAILURES[self.failure]
+        effect = (self.failure_commands or {}).get("effect")
+        return replace(FAILURES[self.failure], **({"effect": effect} if effect else {}))
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class Round:
     before, after: the RayService; after is None if it could not be read, and after_problem says why. struck: when the
     failure began; undone: when it was undone, None if that was not awaited; head_back: since when one head was Ready,
     recovered: since when all was back, each None if it was not; ended: when its stability window did. taken: UIDs of the
-    workers that the failure may take. done: what was done, in words. last_seen: what stood in the way of a recovery.
-    other_clusters: RayClusters, new_heads: names of head pods, that appeared meanwhile. transitions: as in Timeline.
+    workers that the failure may take. done: what was done, in words. unseen: as in Timeline. last_seen: what stood in the way
+    of a recovery. other_clusters: RayClusters, new_heads: names of head pods, that appeared meanwhile. transitions: as in
+    Timeline.
     """
 
     before: Snapshot
@@ -60,6 +62,7 @@ class Round:
     undone: float | None = None
     taken: frozenset[str] = frozenset()
     done: tuple[str, ...] = ()
+    unseen: str = ""
     last_seen: tuple[str, ...] = ()
     other_clusters: tuple[str, ...] = ()
     new_heads: tuple[str, ...] = ()

@@ -17,16 +17,31 @@ class Failure:
 
     title: the end of a sentence. head: what becomes of it, C(replaced), C(restarted), C(kept), or C(any) of these.
     workers_lost: how many it takes, None for those on the node that it takes. node_of: whose node it takes, if any.
-    needs_commands: the caller brings the commands that cause and undo it. lasts: it stays until it is undone.
+    effect: of a failure that the caller's commands cause, what has to be seen of it before a recovery counts, one of EFFECTS; of
+    all others heads and workers tell by themselves. lasts: it stays until it is undone.
     """
 
     title: str
     head: str
     workers_lost: int | None = 0
     node_of: str = ""
-    needs_commands: bool = False
+    effect: str = ""
     lasts: bool = False
 
+    @property
+    def needs_commands(self) -> bool:
+        """Whether the caller brings the commands that cause and undo it."""
+        return bool(self.effect)
+
+
+# What can be seen of a failure from outside.
+EFFECTS = {
+    "node_silent": "a kubelet that does not renew its node's Lease any more",
+    "redis_silent": "a GCS that does not answer what it has to ask Redis for, or a head that restarts",
+    "head_restarted": "a head that restarts",
+}
+# Seconds of a lost node that show for certain: its Lease is renewed every 10 s.
+NODE_LEAST = 20
 
 FAILURES = {
     "head_deleted": Failure("the head's pod deleted, with its own grace period", "replaced"),
@@ -35,11 +50,11 @@ FAILURES = {
     "gcs_terminated": Failure("the head's GCS process ended (SIGTERM)", "restarted"),
     "head_out_of_memory": Failure("the head's container out of memory", "restarted"),
     "head_drained": Failure("the head's node drained", "replaced", None, "head", lasts=True),
-    "head_node_lost": Failure("the head's node lost", "any", None, "head", needs_commands=True, lasts=True),
+    "head_node_lost": Failure("the head's node lost", "any", None, "head", "node_silent", lasts=True),
     "operator_down": Failure("the head's pod deleted while the KubeRay operator is down", "replaced", lasts=True),
-    "redis_lost": Failure("the Redis of the head lost", "any", needs_commands=True, lasts=True),
+    "redis_lost": Failure("the Redis of the head lost", "any", effect="redis_silent", lasts=True),
     "worker_deleted": Failure("a worker's pod deleted, with its own grace period", "kept", 1),
-    "worker_node_lost": Failure("a worker's node lost", "kept", None, "worker", needs_commands=True, lasts=True),
+    "worker_node_lost": Failure("a worker's node lost", "kept", None, "worker", "node_silent", lasts=True),
     "head_and_worker_deleted": Failure("the pods of the head and of a worker deleted at once", "replaced", 1),
 }
 
@@ -50,6 +65,7 @@ ARGUMENT_SPEC = {
         "options": {
             "begin": {"type": "list", "elements": "str", "required": True},
             "end": {"type": "list", "elements": "str"},
+            "effect": {"type": "str", "choices": ["redis_silent", "head_restarted"]},
         },
     },
     "failure_seconds": {"type": "int", "default": 0},
@@ -105,6 +121,10 @@ def problem(params: dict) -> str:
         return f"failure_commands is given with failure {name}; expected: none, they go with {takers}"
     if commands and not commands["begin"]:
         return "failure_commands.begin is empty; expected: a program and its arguments, as a list"
+    if commands and commands["effect"] and failure.effect != "redis_silent":
+        return f"failure_commands.effect is given with failure {name}; expected: none, it goes with redis_lost"
+    if failure.effect == "node_silent" and 0 < seconds < NODE_LEAST:
+        return f"failure_seconds is {seconds}; expected with failure {name}: 0, or at least {NODE_LEAST}, as a shorter loss does not show"
     if seconds and not failure.lasts:
         return f"failure_seconds is {seconds}; expected with failure {name}: 0, as there is nothing to undo"
     if seconds and commands and not end:

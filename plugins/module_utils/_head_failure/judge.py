@@ -280,6 +280,8 @@ def _head_ready(plan: Plan, evidence: Evidence) -> list[Criterion]:
 
 def _recovery(plan: Plan, evidence: Evidence) -> list[str] | None:
     def late(one: Round) -> list[str]:
+        if one.unseen:
+            return [f"the failure had no effect that was seen; expected: {one.unseen}"]
         if one.took is None:
             seen = "; ".join(one.last_seen) or "nothing was seen"
             return [f"not recovered within {plan.recovery_timeout:g} s ({seen})"]

@@ -18,7 +18,8 @@ class View:
     """What is known at one moment.
 
     lasting: the failure is not there in full yet, or still to be undone. taken: UIDs of the workers that it holds down. gcs, serve: what the
-    dashboard of the head said since the failure, or since the head came back; None for nothing.
+    dashboard of the head said since the failure, or since the head came back; None for nothing. unseen: as in
+    Timeline.
     """
 
     pods: Collection[Pod]
@@ -26,6 +27,7 @@ class View:
     taken: frozenset[str]
     gcs: bool
     serve: Serve | None
+    unseen: str = ""
 
 
 def is_another(old: Pod, head: Pod) -> bool:
@@ -43,6 +45,7 @@ def has_turned(failure: Failure, old: Pod, head: Pod) -> bool:
 def missing(failure: Failure, before: Snapshot, view: View) -> list[str]:
     """What is not as it was before the failure, in words; empty when everything is back."""
     words = ["the failure is not over"] if view.lasting else []
+    words += [f"the failure was not seen to act; expected: {view.unseen}"] if view.unseen else []
     words += head_missing(failure, before.heads[0], heads(view.pods))
     ready, needed = ready_workers(view.pods, view.taken), ready_workers(before.workers)
     if ready < needed:

@@ -10,11 +10,12 @@ import threading
 from collections import deque
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import recovery, state
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import Failure
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import EFFECTS, Failure
 
 # In the order in which they usually come.
 TRANSITIONS = {
     "struck": "Failure begins",
+    "effect_seen": "Effect of the failure seen",
     "old_head_gone": "Old head gone",
     "undone": "Failure undone",
     "new_head_created": "New head created",
@@ -29,6 +30,8 @@ TRANSITIONS = {
 }
 # What a head that is lost again takes with it.
 OF_NEW_HEAD = ("new_head_created", "new_head_scheduled", "new_head_started")
+# What the head's own restart is the effect of.
+OF_RESTART = ("redis_silent", "head_restarted")
 OF_RETURN = ("gcs_back", "head_ready", "serve_controller_back", "applications_running")
 EVENTS_KEPT = 20
 EVENTS_SAID = 5
@@ -78,6 +81,11 @@ class Timeline:
     def undone(self) -> float | None:
         return self.transitions.get("undone")
 
+    @property
+    def unseen(self) -> str:
+        """What has to be seen of the failure at hand, in words; "" once it was, or where nothing has to be."""
+        return "" if "effect_seen" in self.transitions else EFFECTS.get(self._failure.effect, "")
+
     def strike(self, before: state.Snapshot, taken: frozenset[str], at: float) -> None:
         """A failure begins, and what was known of GCS and Serve is known no longer.
 
@@ -97,6 +105,13 @@ class Timeline:
         """The failure is there in full: only now a service can be back, and what was said on the way does not count."""
         with self._lock:
             self._striking = False
+            self._void(at)
+            self._assess(at)
+
+    def acted(self, at: float) -> None:
+        """The effect of the failure was seen, and what was said before does not count."""
+        with self._lock:
+            self._mark("effect_seen", at)
             self._void(at)
             self._assess(at)
 
@@ -175,7 +190,7 @@ class Timeline:
 
     def _missing(self) -> list[str]:
         lasting = self._striking or (self._lasts and self.undone is None)
-        view = recovery.View(self._pods.values(), lasting, self._down, self.gcs, self._serve)
+        view = recovery.View(self._pods.values(), lasting, self._down, self.gcs, self._serve, self.unseen)
         return recovery.missing(self._failure, self._before, view)
 
     def _assess(self, at: float) -> None:
@@ -233,6 +248,8 @@ class Timeline:
                 self._mark("head_restarted", at)
             elif earlier is not None:
                 self._note(f"the container of the new head {pod.name} restarted", at)
+        if self._failure.effect in OF_RESTART and recovery.is_another(self._old_head, pod):
+            self._mark("effect_seen", at)
         turned = recovery.has_turned(self._failure, self._old_head, pod)
         if turned and (new or self.head is None or self.head.uid == pod.uid):
             self.head = pod

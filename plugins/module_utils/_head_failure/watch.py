@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Kubernetes watches that outlive hiccups, and the question to the dashboard that Ray offers no watch for."""
+"""Kubernetes watches that outlive hiccups, and what nobody offers a watch for: the dashboard's answers, and silence."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.state import Pod
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import Timeline
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import Api, ApiFailure, is_passing
 
@@ -19,6 +20,8 @@ WATCH_SILENCE = WATCH_SECONDS + 15.0
 PAUSE_FIRST, PAUSE_MOST = 0.2, 5.0
 DASHBOARD_SECONDS = 0.5
 DASHBOARD_CALM_SECONDS = 5.0  # once everything is back, the load must not notice that we look
+# For how long who always speaks has to be silent to be lost: the GCS is asked all the time, a Lease renewed every 10 s.
+SILENCE_SECONDS = {"node_silent": 15.0, "redis_silent": 5.0}
 GONE = 410
 
 Feed = Callable[[str, dict, float], None]
@@ -114,3 +117,30 @@ def ask_dashboard(cluster: Cluster, timeline: Timeline, clock: Callable[[], floa
         gcs = timeline.gcs or cluster.gcs_answers(head)
         serve = cluster.try_serve(head) if gcs else None
         timeline.dashboard(head, gcs, serve, asked, clock())
+
+
+def await_silence(
+    cluster: Cluster, timeline: Timeline, effect: str, node: str, clock: Callable[[], float], stop: threading.Event
+) -> None:
+    """Look for the effect of the failure at hand, a key of SILENCE_SECONDS, until it is seen. C(node): the one that it takes."""
+    last, since = None, clock()
+    while timeline.unseen and not stop.wait(DASHBOARD_SECONDS):
+        try:
+            sign = sign_of_life(cluster, timeline.head, effect, node, clock)
+        except ApiFailure:
+            # Of this time nothing is known.
+            since = clock()
+            continue
+        if sign not in (None, last):
+            last, since = sign, clock()
+        elif clock() - since >= SILENCE_SECONDS[effect]:
+            timeline.acted(clock())
+
+
+def sign_of_life(
+    cluster: Cluster, head: Pod | None, effect: str, node: str, clock: Callable[[], float]
+) -> str | float | None:
+    """Another one each time that the one in question has spoken, None if it says nothing."""
+    if effect == "node_silent":
+        return cluster.renewed(node)
+    return clock() if head is not None and cluster.redis_answers(head) else None

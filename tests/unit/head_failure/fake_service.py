@@ -22,7 +22,7 @@ class FakeApi:
     """A cluster in memory with one RayService, whose pods come back under other names.
 
     A deleted head is gone and another one there at once; C(heads_left): for so many times. What a program in a pod does is
-    to restart its container. changes: what was done, (method, path, body).
+    to restart its container. redis: whether it answers; changes: what was done, (method, path, body).
     """
 
     def __init__(self, build):
@@ -49,6 +49,7 @@ class FakeApi:
         }
         self.serve = build.serve_answer()
         self.heads_left = 100
+        self.redis = True
         self.nodes = []
         self.changes = []
         self.deployment = {
@@ -85,6 +86,8 @@ class FakeApi:
         return list(self.pods_now.values())
 
     def once(self, _method, path, **_named):
+        if path.endswith("api/jobs/") and not self.redis:
+            raise ApiFailure("timed out")
         return Answer(
             200, {}, "success" if path.endswith("gcs_healthz") else json.dumps({**self.serve, "ray_version": "2.60.0"})
         )

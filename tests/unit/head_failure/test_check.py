@@ -10,10 +10,11 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import pytest
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import check
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import check, watch
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import FAILURES
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import judge
@@ -211,6 +212,52 @@ def test_a_failure_that_lasts_is_undone_in_time(fake, cluster, plan):
     assert one.undone >= one.struck + 1
     assert one.recovered >= one.undone
     assert judge(plan, evidence).reasons == []
+
+
+def redis_lost(plan, effect=None, **values):
+    commands = {"begin": ["true"], "end": ["true"] if values.get("failure_seconds") else None, "effect": effect}
+    return replace(plan, failure="redis_lost", failure_commands=commands, **values)
+
+
+def test_a_failure_without_an_effect(fake, cluster, plan):
+    plan = redis_lost(plan, recovery_timeout=1)
+    evidence, _load = run(plan, cluster)
+    assert judge(plan, evidence).reasons == [
+        "the failure had no effect that was seen; expected: "
+        "a GCS that does not answer what it has to ask Redis for, or a head that restarts"
+    ]
+
+
+def test_a_failure_that_acts_late(fake, cluster, plan):
+    """Everything answers until the head restarts, long after the command has ended."""
+    threading.Timer(1.5, lambda: fake.happen("MODIFIED", "h1", "head", restarts=1)).start()
+    plan = redis_lost(plan, "head_restarted", stability_seconds=0.1)
+    evidence, _load = run(plan, cluster)
+    (one,) = evidence.rounds
+    assert judge(plan, evidence).reasons == []
+    assert one.struck < one.transitions["effect_seen"] <= one.recovered
+
+
+def test_redis_out_of_reach_for_a_moment(fake, cluster, plan, monkeypatch):
+    monkeypatch.setitem(watch.SILENCE_SECONDS, "redis_silent", 1.0)
+    plan = redis_lost(plan, failure_seconds=3)
+
+    def command(_words):
+        fake.redis = not fake.redis
+
+    monkeypatch.setattr(check, "Strike", partial(check.Strike, command=command))
+    evidence, _load = run(plan, cluster)
+    (one,) = evidence.rounds
+    assert judge(plan, evidence).reasons == []
+    assert one.struck < one.transitions["effect_seen"] < one.undone <= one.recovered
+
+
+def test_what_nobody_could_see_is_refused(fake, cluster):
+    fake.redis = False
+    with pytest.raises(check.Refusal, match="does not list jobs.* nobody could see whether the failure acts"):
+        check.preconditions(cluster, "", "svc-serve-svc", FAILURES["redis_lost"])
+    with pytest.raises(check.Refusal, match="the node node-1 has no Lease that its kubelet renews"):
+        check.preconditions(cluster, "", "svc-serve-svc", FAILURES["head_node_lost"])
 
 
 def refuse(*_arguments, **_named):

@@ -16,7 +16,8 @@ PARAMS = {
     **{"max_failed_requests": 0, "max_slow_requests": None, "max_p99_ratio": None},
     **{"head_timeout": None, "failed_within": None},
 }
-BEGIN, BOTH = {"begin": ["cut"], "end": None}, {"begin": ["cut"], "end": ["mend"]}
+BEGIN, BOTH = {"begin": ["cut"], "end": None, "effect": None}, {"begin": ["cut"], "end": ["mend"], "effect": None}
+RESTART = {**BEGIN, "effect": "head_restarted"}
 WRONG = {
     "repeat is 0; expected: at least 1": {"repeat": 0},
     "max_slow_requests is -1; expected: at least 0": {"max_slow_requests": -1},
@@ -27,7 +28,13 @@ WRONG = {
     "failure_commands is given with failure head_deleted; expected: none, they go with head_node_lost, redis_lost, worker_node_lost": {
         "failure_commands": BOTH
     },
-    "failure_commands.begin is empty": {"failure": "redis_lost", "failure_commands": {"begin": [], "end": None}},
+    "failure_commands.begin is empty": {"failure": "redis_lost", "failure_commands": {**BEGIN, "begin": []}},
+    "failure_commands.effect is given with failure head_node_lost; expected: none, it goes with redis_lost": {
+        **{"failure": "head_node_lost", "failure_commands": RESTART}
+    },
+    "failure_seconds is 19; expected with failure worker_node_lost: 0, or at least 20": {
+        **{"failure": "worker_node_lost", "failure_commands": BOTH, "failure_seconds": 19}
+    },
     "failure_seconds is 5; expected with failure gcs_killed: 0": {"failure": "gcs_killed", "failure_seconds": 5},
     "failure_seconds is 5 and failure_commands has no end": {
         **{"failure": "redis_lost", "failure_commands": BEGIN, "failure_seconds": 5}
@@ -49,7 +56,9 @@ RIGHT = [
     {"repeat": 20, "max_slow_requests": 0},
     {"failure": "redis_lost", "failure_commands": BEGIN, "repeat": 3},
     {"failure": "redis_lost", "failure_commands": BOTH, "failure_seconds": 10, "repeat": 3},
+    {"failure": "redis_lost", "failure_commands": RESTART},
     {"failure": "head_node_lost", "failure_commands": BOTH},
+    {"failure": "worker_node_lost", "failure_commands": BOTH, "failure_seconds": 20},
     {"failure": "head_drained"},
     {"failure": "operator_down", "failure_seconds": 30},
 ]

@@ -19,6 +19,11 @@ STATES = {
     "one more worker": ("head_deleted", lambda b: {"pods": pods(b, b.head("h2"), workers=("w1", "w2", "w3"))}, []),
     "other workers": ("head_deleted", lambda b: {"pods": pods(b, b.head("h2"), workers=("w8", "w9"))}, []),
     "the failure lasts": ("operator_down", lambda b: {"lasting": True}, ["the failure is not over"]),
+    "it did not act": (
+        "redis_lost",
+        lambda b: {"unseen": "Redis answered"},
+        ["the failure was not seen to act; expected: Redis answered"],
+    ),
     "no head": ("head_deleted", lambda b: {"pods": pods(b)}, ["no head pod"]),
     "two heads": (
         "head_deleted",

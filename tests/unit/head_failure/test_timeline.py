@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import FAILURES
@@ -145,7 +147,10 @@ def test_a_head_that_the_failure_reaches_late(build, line):
 def test_a_failure_that_lasts_is_over_when_it_is_undone(build, line):
     timeline = line("worker_node_lost", taken=["w1"], lasts=True)
     answer(build, timeline, 101, uid="h1")
-    assert timeline.last_seen() == ["the failure is not over", "1 of 2 workers Ready"]
+    assert timeline.last_seen() == [
+        *("the failure is not over", f"the failure was not seen to act; expected: {timeline.unseen}", "1 of 2 workers Ready")
+    ]
+    timeline.acted(120)
     timeline.undo(130)
     answer(build, timeline, 131, uid="h1", asked=129)
     assert timeline.recovered is None
@@ -154,7 +159,7 @@ def test_a_failure_that_lasts_is_over_when_it_is_undone(build, line):
 
 
 def test_a_failure_that_is_not_there_yet_is_not_over(build, line):
-    timeline = line("redis_lost")
+    timeline = line("worker_deleted")
     timeline.strike(build.snapshot(), frozenset(), 200)
     answer(build, timeline, 201, uid="h1")
     assert timeline.last_seen() == ["the failure is not over"]
@@ -162,6 +167,43 @@ def test_a_failure_that_is_not_there_yet_is_not_over(build, line):
     assert timeline.recovered is None
     answer(build, timeline, 206, uid="h1")
     assert timeline.recovered == 206
+
+
+@pytest.mark.parametrize("failure", ["head_node_lost", "redis_lost", "worker_node_lost"])
+def test_nothing_is_back_before_the_failure_has_acted(build, line, failure):
+    timeline = line(failure)
+    answer(build, timeline, 101, uid="h1")
+    assert timeline.last_seen() == [f"the failure was not seen to act; expected: {timeline.unseen}"]
+    timeline.acted(110)
+    assert (timeline.recovered, timeline.transitions["effect_seen"], timeline.unseen) == (None, 110, "")
+    answer(build, timeline, 111, uid="h1", asked=109)
+    assert timeline.recovered is None
+    answer(build, timeline, 112, uid="h1")
+    assert timeline.recovered == 112
+    timeline.strike(build.snapshot(), frozenset(), 200)
+    assert timeline.unseen != ""
+
+
+@pytest.mark.parametrize("effect", ["redis_silent", "head_restarted"])
+def test_a_head_that_restarts_shows_that_redis_was_lost(build, effect):
+    timeline = Timeline(build.snapshot(), replace(FAILURES["redis_lost"], effect=effect))
+    for uid, role in (("h1", "head"), ("w1", "worker"), ("w2", "worker")):
+        timeline.pod("ADDED", build.pod(uid, role), 90)
+    timeline.strike(build.snapshot(), frozenset(), 100)
+    timeline.begun(100)
+    timeline.pod("MODIFIED", build.pod("h1", "head", ready=False), 110)
+    answer(build, timeline, 111, uid="h1")
+    assert timeline.unseen != ""
+    timeline.pod("MODIFIED", build.pod("h1", "head", restarts=1), 120)
+    assert (timeline.transitions["effect_seen"], timeline.unseen, timeline.recovered) == (120, "", None)
+    answer(build, timeline, 125, uid="h1")
+    assert timeline.recovered == 125
+
+
+def test_a_new_head_does_not_show_that_its_node_was_lost(build, line):
+    timeline = line("head_node_lost")
+    replace_head(build, timeline)
+    assert (timeline.recovered, "effect_seen" in timeline.transitions) == (None, False)
 
 
 def test_what_is_lost_again_begins_anew(build, line):

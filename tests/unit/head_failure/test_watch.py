@@ -9,9 +9,14 @@ import threading
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import FAILURES
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import FAILURES, NODE_LEAST
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import Timeline
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.watch import Watch, ask_dashboard
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.watch import (
+    SILENCE_SECONDS,
+    Watch,
+    ask_dashboard,
+    await_silence,
+)
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 
 
@@ -102,7 +107,7 @@ class Moments:
 
 
 def test_the_dashboard_is_asked_often_until_all_is_back_and_then_now_and_then(build):
-    timeline, asked = Timeline(build.snapshot(), FAILURES["redis_lost"]), []
+    timeline, asked = Timeline(build.snapshot(), FAILURES["worker_deleted"]), []
     for uid, role in (("h1", "head"), ("w1", "worker"), ("w2", "worker")):
         timeline.pod("ADDED", build.pod(uid, role), 0.0)
     moments = Moments(
@@ -121,3 +126,58 @@ def test_the_dashboard_is_asked_often_until_all_is_back_and_then_now_and_then(bu
     ask_dashboard(Dashboard(), timeline, lambda: moments.now, moments)
     assert asked == [5.0, 5.5, 6.0, 6.5, 7.0, 12.0, 17.0, 22.0]
     assert timeline.recovered == 7.0
+
+
+class Speaker:
+    """A cluster whose node renews its Lease every 10 s, and whose GCS always answers, but when they are silent; the API server is away
+    in C(away). Both are intervals of seconds."""
+
+    def __init__(self, moments, silent=(100, 100), away=(100, 100)):
+        self.moments, self.silent, self.away = moments, silent, away
+
+    def _look(self):
+        if self.away[0] <= self.moments.now < self.away[1]:
+            raise ApiFailure("no answer")
+        return self.moments.now
+
+    def renewed(self, node):
+        assert node == "node-1"
+        return str(self.last_renewal(self._look()))
+
+    def last_renewal(self, now):
+        return max(at for at in range(0, 100, 10) if at <= now and not self.silent[0] <= at < self.silent[1])
+
+    def redis_answers(self, _head):
+        return not self.silent[0] <= self._look() < self.silent[1]
+
+
+# Effect, when who speaks is silent, when the API server is away, and when the effect is seen.
+SILENCES = [
+    ("node_silent", (100, 100), (100, 100), None),
+    ("node_silent", (10, 30), (100, 100), 15.5),
+    ("node_silent", (11, 31), (100, 100), 25.0),
+    ("node_silent", (11, 20), (100, 100), None),
+    ("node_silent", (11, 30), (11, 24), None),
+    ("redis_silent", (100, 100), (100, 100), None),
+    ("redis_silent", (10, 20), (100, 100), 14.5),
+    ("redis_silent", (10, 12), (100, 100), None),
+    # What fails on the way is not Redis' silence.
+    ("redis_silent", (100, 100), (10, 40), None),
+    ("redis_silent", (10, 20), (10, 18), None),
+]
+
+
+@pytest.mark.parametrize(("effect", "silent", "away", "seen"), SILENCES)
+def test_silence(build, effect, silent, away, seen):
+    timeline = Timeline(build.snapshot(), FAILURES["redis_lost" if effect == "redis_silent" else "head_node_lost"])
+    timeline.pod("ADDED", build.pod("h1", "head"), 0.0)
+    timeline.strike(build.snapshot(), frozenset(), 0.0)
+    moments = Moments(50.0, {})
+    await_silence(Speaker(moments, silent, away), timeline, effect, "node-1", lambda: moments.now, moments)
+    assert timeline.transitions.get("effect_seen") == seen
+    assert moments.now == (seen or 50.5)
+
+
+def test_a_loss_as_short_as_is_allowed_shows():
+    """However it falls between two renewals, of which the last may be late."""
+    assert SILENCE_SECONDS["node_silent"] + 2 * 2 < NODE_LEAST

@@ -43,7 +43,8 @@ def test_every_report_has_a_place_of_its_own() -> None:
 def test_the_check_takes_its_options(case: dict) -> None:
     given = {**DEFAULTS, **case, **promised(case)}
     if commands := case.get("failure_commands"):
-        given["failure_commands"] = {"begin": ["command"], "end": ["command"] if "end" in commands else None}
+        end = ["command"] if "end" in commands else None
+        given["failure_commands"] = {"begin": ["command"], "end": end, "effect": commands.get("effect")}
     assert failures.problem(given) == ""
 
 
