@@ -9,6 +9,7 @@ This is a private module util: it may change in any release.
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 PROGRESS_FILE_VARIABLE = "RAYOPS_PROGRESS_FILE"
@@ -30,3 +31,21 @@ def report(text: str) -> None:
             stream.write(" ".join(text.split()) + "\n")
     except OSError:
         pass
+
+
+def task_is_over() -> bool:
+    """Whether nobody waits for this module any more: the action plugin locks its file for as long as it and its ansible live.
+
+    Where no action plugin listens, or its file is another user's (C(become)), that cannot be told, and it is not over.
+    """
+    path = os.environ.get(PROGRESS_FILE_VARIABLE)
+    if not path:
+        return False
+    try:
+        with open(path, "rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True

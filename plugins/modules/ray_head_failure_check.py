@@ -31,9 +31,10 @@ description:
     decides, as the role P(rayops.serve_ha.head_failure_check#role) does. It fails when the check could not be made.
   - When the baseline already shows failed requests, no failure is caused and the verdict is V(failed).
   - The pod that carries the load is removed at the end, and what the failure has changed is undone, also after an error,
-    SIGINT, SIGTERM or SIGHUP. What a killed check left behind is put right when the next check of the RayService starts, which
-    finds it by the annotation C(rayops.io/head-failure-check) of the node, of the Deployment, or of the RayService. The load
-    ends by itself (C(activeDeadlineSeconds)).
+    SIGINT, SIGTERM or SIGHUP, and when C(ansible-playbook) was killed. What a killed check left behind is put right when the next
+    check of the RayService starts, or by M(rayops.serve_ha.ray_head_failure_undo). Both find it by C(rayops.io/head-failure-check), an
+    annotation of the node or of the Deployment, a label of the pod and of the Secret, RV(ignore:name)C(-head-failure-check), in which the
+    command that undoes the failure is.
 options:
   name:
     description: Name of the RayService.
@@ -75,8 +76,11 @@ notes:
     and rayclusters, to list and watch rayservices, and, for better messages, to list and watch events.
   - V(gcs_killed), V(gcs_terminated) and V(head_out_of_memory) need to get and create pods/exec. V(head_drained) needs to get,
     list and patch nodes, to list the pods of all namespaces and to create pods/eviction, V(operator_down) to list and patch
-    deployments and to list pods of all namespaces, O(failure_commands) to patch rayservices, the loss of a node to get leases.
+    deployments and to list pods of all namespaces, O(failure_commands) with C(end) to get, create, patch and delete secrets, the loss of a node to get leases.
+  - A command that a killed check has left in its Secret is run on the machine on which the module runs. Whoever may write Secrets in
+    O(namespace) chooses it.
 seealso:
+  - module: rayops.serve_ha.ray_head_failure_undo
   - module: rayops.serve_ha.ray_head_failure_report
   - module: rayops.serve_ha.rayservice_wait
 author:
@@ -266,7 +270,6 @@ report:
     junit: /srv/reports/head-failure-mistral-mistral-20261123T123000Z.xml
 """
 
-import signal
 from copy import deepcopy
 
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
@@ -281,6 +284,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure impo
 )
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.evidence import Plan
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.interruption import Interrupted, listen
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import judge
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import (
     Load,
@@ -291,22 +295,10 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load
 )
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.pod import load_pod
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.strike import StrikeError
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.undo import StrikeError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay import cluster as kuberay
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Interrupted(BaseException):
-    """A signal asked us to stop. Not an Exception, so that nothing on the way takes it for a failed request."""
-
-
-def interrupt(number: int, _frame: object) -> None:
-    # Only the first one counts: the next must not disturb the cleaning up.
-    for name in SIGNALS:
-        signal.signal(name, signal.SIG_IGN)
-    raise Interrupted(signal.Signals(number).name)
+from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import task_is_over
 
 
 def make_load(module: AnsibleK8SModule, cluster: Cluster, plan: Plan, ready: check.Ready, clock) -> Load:
@@ -334,7 +326,7 @@ def run(module: AnsibleK8SModule) -> dict:
     params = module.params
     plan = Plan(**{name: params[name] for name in Plan.__dataclass_fields__})
     cluster = Cluster(kuberay.Cluster(lambda: get_api_client(module)), plan.namespace, plan.name)
-    put_right = not module.check_mode and check.put_right(cluster, plan)
+    put_right = not module.check_mode and check.put_right(cluster)
     patience = plan.recovery_timeout if put_right else 0
     target = params["target"] or f"{plan.name}-serve-svc"
     ready = check.preconditions(cluster, params["url"], target, plan.promise, patience)
@@ -352,7 +344,6 @@ def run(module: AnsibleK8SModule) -> dict:
         )
         return {**result, "verdict": "skipped", "reasons": [], "msg": text}
 
-    cluster.remove_load_pods()
     clock = check.wall_clock()
     with make_load(module, cluster, plan, ready, clock) as load:
         evidence = check.Run(plan, cluster, ready, load, clock).execute()
@@ -386,8 +377,7 @@ def main() -> None:
     params = module.params
     if problem := failures.problem(params) or entries.problem(params["load"], params["url"]):
         module.fail_json(msg=problem)
-    for name in SIGNALS:
-        signal.signal(name, interrupt)
+    listen(task_is_over)
     try:
         result = run(module)
     except check.Refusal as error:

@@ -10,6 +10,7 @@ This is a private plugin util: it may change in any release.
 from __future__ import annotations
 
 import contextvars
+import fcntl
 import os
 import tempfile
 import threading
@@ -28,17 +29,19 @@ POLL_SECONDS = 0.3
 def followed_file(show: Callable[[str], None], poll_seconds: float = POLL_SECONDS) -> Iterator[str]:
     """Yield the path of an empty file of mode 0600; call C(show) with each full line that is appended to it.
 
-    C(show) runs in a thread of its own while the block runs, and for what is left when the block ends.
+    C(show) runs in a thread of its own while the block runs, and for what is left when the block ends. The file is locked until
+    then, or until this process or its parent, which is ansible itself, ends: so a module can tell that nobody waits for it.
     """
     descriptor, path = tempfile.mkstemp(prefix="rayops-progress-")
-    stop = threading.Event()
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    stop, parent = threading.Event(), os.getppid()
 
     def follow() -> None:
         pending = ""
         with open(descriptor, encoding="utf-8", errors="replace") as stream:
             last_look = False
             while not last_look:
-                last_look = stop.wait(poll_seconds)
+                last_look = stop.wait(poll_seconds) or os.getppid() != parent
                 *lines, pending = (pending + stream.read()).split("\n")
                 for line in lines:
                     show(line)

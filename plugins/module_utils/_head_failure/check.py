@@ -15,15 +15,12 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure impo
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster, service_problems
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.evidence import Evidence, Plan, Round
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import Aim, Failure, aim
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.interruption import Interrupted, deferred
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import baseline_problem
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import Load, LoadError
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.strike import (
-    STRIKE_SECONDS,
-    Strike,
-    StrikeError,
-    repair,
-)
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.strike import STRIKE_SECONDS, Strike
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import TRANSITIONS, Timeline
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.undo import StrikeError, left, perform
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.watch import (
     SILENCE_SECONDS,
     ask_dashboard,
@@ -74,15 +71,16 @@ def load_seconds(plan: Plan) -> float:
     return plan.baseline_seconds + plan.repeat * each + LOAD_MARGIN
 
 
-def put_right(cluster: Cluster, plan: Plan) -> bool:
+def put_right(cluster: Cluster) -> bool:
     """Undo what a killed check of this RayService has left; whether there was anything. Raises Refusal, ApiFailure."""
+    found = left(cluster)
     try:
-        words = repair(cluster, plan.failure_commands)
+        perform(one.undo for one in found)
     except StrikeError as error:
-        raise Refusal(str(error)) from error
-    for text in words:
-        report(f"left by a killed check: {text}")
-    return bool(words)
+        raise Refusal(f"what a killed check has left could not be undone: {error}") from error
+    for one in found:
+        report(f"left by a killed check: {one.words}")
+    return bool(found)
 
 
 def preconditions(cluster: Cluster, url: str, target: str, failure: Failure, patience: float = 0) -> Ready:
@@ -213,22 +211,33 @@ class Run:
         strike = Strike(plan.failure, self._cluster, aimed, plan.failure_commands)
         report(f"failure{f' {number} of {plan.repeat}' if plan.repeat > 1 else ''}: {plan.promise.title}")
         try:
-            timeline.strike(before, aimed.taken, self._clock())
-            if (effect := plan.promise.effect) in SILENCE_SECONDS:
-                arguments = (self._cluster, timeline, effect, aimed.node, self._clock, self._stop)
-                threading.Thread(target=await_silence, args=arguments, daemon=True).start()
-            strike.begin()
-            timeline.begun(self._clock())
-            report("; ".join(strike.done))
-            if plan.failure_seconds:
-                until = self._clock() + plan.failure_seconds
-                self._wait(lambda: self._clock() >= until, "failure")
-                strike.undo()
-                timeline.undo(self._clock())
-            self._await_recovery((timeline.undone or timeline.struck) + plan.recovery_timeout)
-            return self._seen(strike, before, aimed)
-        finally:
+            try:
+                timeline.strike(before, aimed.taken, self._clock())
+                self._strike(strike, aimed)
+                self._await_recovery((timeline.undone or timeline.struck) + plan.recovery_timeout)
+                return self._seen(strike, before, aimed)
+            finally:
+                with deferred():
+                    strike.undo()
+        except Interrupted:
+            # It may have come on the very way into that; there is no second one.
             strike.undo()
+            raise
+
+    def _strike(self, strike: Strike, aimed: Aim) -> None:
+        """Cause the failure, look for its effect, and undo it in time if it lasts."""
+        plan, timeline = self._plan, self._timeline
+        if (effect := plan.promise.effect) in SILENCE_SECONDS:
+            arguments = (self._cluster, timeline, effect, aimed.node, self._clock, self._stop)
+            threading.Thread(target=await_silence, args=arguments, daemon=True).start()
+        strike.begin()
+        timeline.begun(self._clock())
+        report("; ".join(strike.done))
+        if plan.failure_seconds:
+            until = self._clock() + plan.failure_seconds
+            self._wait(lambda: self._clock() >= until, "failure")
+            strike.undo()
+            timeline.undo(self._clock())
 
     def _await_recovery(self, limit: float) -> None:
         """Until everything has been back for the whole of the stability window, or can no longer be back in time."""

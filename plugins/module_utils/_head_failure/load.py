@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator import answer, client, lines, run
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.interruption import deferred
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 
@@ -75,8 +76,9 @@ class Load:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._stop.set()
-        self._end()
+        with deferred():
+            self._stop.set()
+            self._end()
 
     def start(self) -> None:
         """Start the load and return once its first request is announced. Raises LoadError."""

@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Causes failures and undoes them, also those that a killed check has left."""
+"""Causes failures and undoes them."""
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
@@ -19,12 +18,24 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.clus
 )
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import Aim
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.state import Pod, parse_pod
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.undo import (
+    COMMAND_SECONDS,
+    StrikeError,
+    call_end,
+    deployment_path,
+    described,
+    full_name,
+    note,
+    perform,
+    run_program,
+    scale_back,
+    uncordon,
+)
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 
-STRIKE_SECONDS = 120.0  # within which a failure has to be there
+STRIKE_SECONDS = COMMAND_SECONDS  # within which a failure has to be there
 PAUSE = 1.0
 GCS = "gcs_server"  # the name of its program
-UNNOTED = {"annotations": {CHECK_LABEL: None}}
 MIRROR = "kubernetes.io/config.mirror"  # annotates the pods that a kubelet runs by itself
 
 # Of the containers' images only Python can be relied on.
@@ -57,27 +68,6 @@ with tempfile.TemporaryFile(dir="/dev/shm", buffering=0) as stream:
 """
 
 
-class StrikeError(Exception):
-    """A failure could not be caused, or not be undone."""
-
-
-def run_program(words: list[str]) -> None:
-    """Run a command of this machine. Raises StrikeError if it fails or takes too long."""
-    told = f"the command {' '.join(words)}"
-    try:
-        # run_command of the module has no time limit.
-        # pylint: disable-next=ansible-bad-function
-        result = subprocess.run(
-            words, capture_output=True, stdin=subprocess.DEVNULL, text=True, check=False, timeout=STRIKE_SECONDS
-        )
-    except subprocess.TimeoutExpired as error:
-        raise StrikeError(f"{told} did not end within {STRIKE_SECONDS:.0f} s") from error
-    except OSError as error:
-        raise StrikeError(f"{told} cannot be run: {error}") from error
-    if result.returncode:
-        raise StrikeError(f"{told} ended with {result.returncode}: {(result.stderr or result.stdout).strip()}")
-
-
 def filled(words: list[str], node: str) -> list[str]:
     """A command of the caller, with the node that it is about."""
     return [word.replace("{node}", node) for word in words]
@@ -97,19 +87,6 @@ def evictable(pods: list[dict]) -> list[dict]:
 
 def controller(pod: dict) -> dict | None:
     return next((owner for owner in pod["metadata"].get("ownerReferences") or [] if owner.get("controller")), None)
-
-
-def full_name(pod: dict) -> str:
-    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-
-
-def deployment_path(deployment: dict) -> str:
-    return "/apis/apps/v1/namespaces/{namespace}/deployments/{name}".format(**deployment["metadata"])
-
-
-def annotation(thing: dict) -> str:
-    """What a check noted down at a thing that it changed, "" for nothing."""
-    return (thing["metadata"].get("annotations") or {}).get(CHECK_LABEL, "")
 
 
 class Strike:
@@ -153,15 +130,11 @@ class Strike:
 
     def undo(self) -> None:
         """Undo what lasts. Raises StrikeError: it could not be."""
-        errors = []
-        # Forgotten only when all is done: a signal may come in between, and then it is done once more.
-        for action in self._undo:
-            try:
-                action()
-            except (ApiFailure, StrikeError) as error:
-                errors.append(str(error))
-        if errors:
-            raise StrikeError(f"it could not be undone, which the next check tries again: {'; '.join(errors)}")
+        try:
+            perform(self._undo)
+        except StrikeError as error:
+            raise StrikeError(f"it could not be undone, which the next check tries again: {error}") from error
+        # Only when all is done: a signal may come in between, and then it is done once more.
         self._undo.clear()
 
     def _delete(self, *pods: Pod, grace: int | None = None) -> None:
@@ -237,63 +210,13 @@ class Strike:
         if node and (loads := [pod for pod in self._cluster.load_pods() if pod["spec"].get("nodeName") == node]):
             raise StrikeError(f"the pod that carries the load, {full_name(loads[0])}, is on the node {node}")
         if end:
-            self._undo.append(partial(call_end, self._cluster, end, node, self._command))
-            self._annotate(self._cluster.service_path, f"{self._failure} {node}")
+            end = filled(end, node)
+            note(self._cluster, self._failure, node, end)
+            self._undo.append(partial(call_end, self._cluster, end, self._command))
         begin = filled(self._commands["begin"], node)
         self._command(begin)
-        self.done.append(" ".join(begin))
+        self.done.append(described(begin))
 
-    def _annotate(self, path: str, note: str, **spec: object) -> None:
+    def _annotate(self, path: str, words: str, **spec: object) -> None:
         """Note down, with the change itself, whose it is: so the next check undoes it if this one is killed."""
-        self._cluster.patch(path, metadata={"annotations": {CHECK_LABEL: note}}, **({"spec": spec} if spec else {}))
-
-
-def uncordon(cluster: Cluster, node: str) -> None:
-    cluster.patch(f"{NODES}/{node}", metadata=UNNOTED, spec={"unschedulable": None})
-
-
-def scale_back(cluster: Cluster, deployment: dict, replicas: int) -> None:
-    cluster.patch(deployment_path(deployment), metadata=UNNOTED, spec={"replicas": replicas})
-
-
-def call_end(cluster: Cluster, end: list[str], node: str, command: Callable[[list[str]], None]) -> None:
-    command(filled(end, node))
-    cluster.patch(cluster.service_path, metadata=UNNOTED)
-
-
-def repair(cluster: Cluster, commands: dict | None, command: Callable[[list[str]], None] = run_program) -> list[str]:
-    """Undo what a killed check of this RayService has left; return what that was, in words.
-
-    Raises StrikeError: it takes a command of the caller, and there is none.
-    """
-    owner, words = f"{cluster.namespace}/{cluster.name}", []
-    for node in seen(cluster.nodes):
-        if annotation(node) == owner:
-            uncordon(cluster, node["metadata"]["name"])
-            words.append(f"node {node['metadata']['name']} uncordoned")
-    for deployment in seen(cluster.operators):
-        whose, _blank, replicas = annotation(deployment).partition(" ")
-        if whose == owner:
-            scale_back(cluster, deployment, int(replicas))
-            words.append(f"Deployment {full_name(deployment)} scaled to {replicas}")
-    if note := annotation(cluster.rayservice() or {"metadata": {}}):
-        failure, _blank, node = note.partition(" ")
-        end = (commands or {}).get("end")
-        if not end:
-            raise StrikeError(
-                f"a killed check has left the failure {failure}{node and f' of node {node}'}. Give failure_commands.end, "
-                f"or undo it and take the annotation {CHECK_LABEL} off the RayService {owner}"
-            )
-        call_end(cluster, end, node, command)
-        words.append(f"failure {failure}{node and f' of node {node}'} undone")
-    return words
-
-
-def seen(look: Callable[[], list[dict]]) -> list[dict]:
-    """What C(look) finds; nothing if the account may not look: then it cannot have changed anything there either."""
-    try:
-        return look()
-    except ApiFailure as error:
-        if error.status == 403:
-            return []
-        raise
+        self._cluster.patch(path, metadata={"annotations": {CHECK_LABEL: words}}, spec=spec)

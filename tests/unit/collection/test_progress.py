@@ -6,14 +6,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import PROGRESS_FILE_VARIABLE, report
+from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import (
+    PROGRESS_FILE_VARIABLE,
+    report,
+    task_is_over,
+)
 from ansible_collections.rayops.serve_ha.plugins.plugin_utils._progress import followed_file
 
 
@@ -65,6 +71,62 @@ def test_the_last_lines_are_shown_and_the_file_is_removed_after_a_failure() -> N
         raise RuntimeError
     assert seen == ["last words"]
     assert not os.path.exists(path)
+
+
+def test_a_task_without_a_listener_is_not_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PROGRESS_FILE_VARIABLE, raising=False)
+    assert not task_is_over()
+
+
+def test_a_task_is_over_when_its_file_is_let_go_or_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with followed_file(lambda _line: None) as path:
+        monkeypatch.setenv(PROGRESS_FILE_VARIABLE, path)
+        assert not task_is_over()
+    assert task_is_over()
+    (tmp_path / "let go").touch()
+    monkeypatch.setenv(PROGRESS_FILE_VARIABLE, str(tmp_path / "let go"))
+    assert task_is_over()
+
+
+# As Ansible has it: the module is the child of a shell, which is the child of a worker, which is the child of ansible-playbook.
+ANSIBLE = """
+import os, subprocess, sys, time
+from ansible_collections.rayops.serve_ha.plugins.plugin_utils._progress import followed_file
+
+worker = os.fork()
+if worker == 0:
+    with followed_file(lambda line: None) as path:
+        command = f"RAYOPS_PROGRESS_FILE={path} {sys.executable} -c '{sys.argv[1]}'; true"
+        subprocess.run(["sh", "-c", command], check=True)
+    os._exit(0)
+print(worker, flush=True)
+time.sleep(60)
+"""
+LONG_MODULE = """
+import time
+from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import task_is_over
+
+print("works", flush=True)
+time.sleep(0.5)
+print(task_is_over(), flush=True)
+while not task_is_over():
+    time.sleep(0.1)
+print("over", flush=True)
+"""
+
+
+@pytest.mark.parametrize("killed", ["ansible", "worker"])
+def test_a_module_notices_that_its_ansible_was_killed(killed: str) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ANSIBLE, LONG_MODULE], stdout=subprocess.PIPE, text=True)
+    try:
+        worker = int(process.stdout.readline())
+        assert [process.stdout.readline() for _line in range(2)] == ["works\n", "False\n"]
+        os.kill(worker if killed == "worker" else process.pid, signal.SIGKILL)
+        assert process.stdout.readline() == "over\n"
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 MODULE = """

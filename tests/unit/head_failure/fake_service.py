@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
+from base64 import b64encode
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator.lines import FIELDS, pack
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import LoadError
@@ -50,6 +51,7 @@ class FakeApi:
         self.serve = build.serve_answer()
         self.heads_left = 100
         self.redis = True
+        self.secret = None
         self.nodes = []
         self.changes = []
         self.deployment = {
@@ -64,6 +66,8 @@ class FakeApi:
 
     def find(self, path):
         name = path.rsplit("/", 1)[1]
+        if "/secrets/" in path:
+            return self.secret
         if "/rayservices/" in path:
             return self.rayservice
         if "/rayclusters/" in path:
@@ -99,6 +103,9 @@ class FakeApi:
         raise ApiFailure("quiet")
 
     def delete(self, path, body=None):
+        if "/secrets/" in path:
+            self.secret = None
+            return
         self.changes.append(("DELETE", path, body))
         pod = next(pod for pod in self.pods_now.values() if path.endswith(pod["metadata"]["name"]))
         uid, role = pod["metadata"]["uid"], pod["metadata"]["labels"]["ray.io/node-type"]
@@ -116,7 +123,10 @@ class FakeApi:
         self.changes.append(("EXEC", pod, command[3:]))
         self.happen("MODIFIED", "h1", "head", restarts=1)
 
-    def request(self, method, path, body, content_type):
+    def request(self, method, path, body, content_type=None):
+        if path.endswith("/secrets"):
+            self.secret = {"data": {key: b64encode(text.encode()) for key, text in body["stringData"].items()}}
+            return
         assert (method, content_type) == ("PATCH", "application/merge-patch+json")
         self.changes.append((method, path, body))
 

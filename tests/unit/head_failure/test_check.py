@@ -14,9 +14,10 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import check, watch
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import check, undo, watch
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import FAILURES
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.interruption import Interrupted
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import judge
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import LoadError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import Answer, ApiFailure
@@ -295,14 +296,47 @@ def test_a_failure_is_undone_when_the_check_is_interrupted(fake, cluster, plan):
     ]
 
 
-def test_what_a_killed_check_has_left_is_put_right_or_refused(fake, cluster, plan):
-    assert check.put_right(cluster, plan) is False
+def test_a_signal_in_the_midst_of_the_last_undoing(fake, cluster, plan, monkeypatch):
+    """With failure_seconds 0 there is no other."""
+    ran = []
+
+    def command(words):
+        ran.append(words[0])
+        if words == ["end"]:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.1)
+            ran.append("end came to its end")
+
+    def interrupted(number, _frame):
+        raise Interrupted(number)
+
+    before = signal.signal(signal.SIGTERM, interrupted)
+    monkeypatch.setattr(check, "Strike", partial(check.Strike, command=command))
+    commands = {"begin": ["begin"], "end": ["end"], "effect": None}
+    try:
+        with pytest.raises(Interrupted):
+            run(replace(plan, failure="redis_lost", failure_commands=commands, recovery_timeout=1), cluster)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ran == ["begin", "end", "end came to its end"]
+    assert fake.secret is None
+
+
+def test_what_a_killed_check_has_left_is_put_right_whoever_comes(fake, cluster, tmp_path):
+    assert check.put_right(cluster) is False
     fake.deployment["metadata"]["annotations"] = {"rayops.io/head-failure-check": "ns/svc 2"}
-    assert check.put_right(cluster, plan) is True
+    undo.note(cluster, "redis_lost", "", ["touch", str(tmp_path / "mended")])
+    fake.changes.clear()
+    assert check.put_right(cluster) is True
     assert fake.changes[0][2]["spec"] == {"replicas": 2}
-    fake.rayservice["metadata"]["annotations"] = {"rayops.io/head-failure-check": "head_node_lost node-7"}
-    with pytest.raises(check.Refusal, match="a killed check has left the failure head_node_lost of node node-7"):
-        check.put_right(cluster, plan)
+    assert (tmp_path / "mended").exists()
+    assert fake.secret is None
+
+
+def test_what_cannot_be_put_right_is_refused(fake, cluster):
+    undo.note(cluster, "head_node_lost", "node-7", ["/no/such/program", "node-7"])
+    with pytest.raises(check.Refusal, match="what a killed check has left could not be undone: .*/no/such/program with 1"):
+        check.put_right(cluster)
 
 
 def test_requests_that_fail_from_the_start_spare_the_service(fake, cluster, plan):

@@ -13,88 +13,11 @@ import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import strike
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import FAILURES, aim
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.strike import Strike, StrikeError
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.strike import Strike
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.undo import StrikeError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 
-NOTE = "rayops.io/head-failure-check"
-NODE = "/api/v1/nodes/node-1"
-OPERATOR = "/apis/apps/v1/namespaces/kuberay/deployments/operator"
-SERVICE = "/apis/ray.io/v1/namespaces/ns/rayservices/svc"
-
-
-class World:
-    """The objects of a cluster, by their paths. Merge patches change them, evictions take pods away.
-
-    budget: how many evictions are refused before one is allowed. log: what was done, in short.
-    """
-
-    def __init__(self):
-        self.objects = {
-            NODE: {"metadata": {"name": "node-1"}, "spec": {}},
-            OPERATOR: {
-                "metadata": {"namespace": "kuberay", "name": "operator"},
-                "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "operator"}}},
-            },
-            SERVICE: {"metadata": {"name": "svc"}},
-        }
-        self.on_node, self.head, self.load_pods, self.log = [], None, [], []
-        self.budget = 0
-        self.operator_pods = [["p1", "p2"], ["p2"], []]
-
-    def find(self, path):
-        return self.head if "/pods/" in path else self.objects.get(path)
-
-    get = find
-
-    def items(self, path, **query):
-        if path == "/api/v1/pods":
-            assert query == {"fieldSelector": "spec.nodeName=node-1"}
-            return self.on_node
-        return [
-            thing
-            for key, thing in self.objects.items()
-            if key.startswith(path) or ("deployments" in path and key == OPERATOR)
-        ]
-
-    def pods(self, namespace, _selector):
-        return self.load_pods if namespace == "ns" else self.operator_pods.pop(0)
-
-    def request(self, method, path, body, content_type):
-        assert (method, content_type) == ("PATCH", "application/merge-patch+json")
-        for part, values in body.items():
-            merge(self.objects[path].setdefault(part, {}), values)
-        self.log.append((path.rpartition("/")[2], body.get("spec")))
-
-    def once(self, method, path, body):
-        assert (method, path.rpartition("/")[2], body["kind"]) == ("POST", "eviction", "Eviction")
-        if path.endswith("/held/eviction") and self.budget:
-            self.budget -= 1
-            raise ApiFailure("the budget does not allow it", 429)
-        self.log.append(("evict", body["metadata"]["name"]))
-
-    def delete(self, path, body=None):
-        self.log.append(("delete", path.rpartition("/")[2]))
-
-    def execute(self, _namespace, pod, container, command, _seconds):
-        self.log.append(("execute", pod, container, *command[3:]))
-        raise ApiFailure("it broke off")
-
-    def notes(self):
-        return {
-            path: note
-            for path, thing in self.objects.items()
-            if (note := thing["metadata"].get("annotations", {}).get(NOTE))
-        }
-
-
-def merge(thing, values):
-    for key, value in values.items():
-        if value is None:
-            thing.pop(key, None)
-        elif isinstance(value, dict):
-            merge(thing.setdefault(key, {}), value)
-        else:
-            thing[key] = value
+from .fake_world import NODE, NOTE, OPERATOR, SECRET, World
 
 
 @pytest.fixture
@@ -203,11 +126,14 @@ COMMANDS = {"begin": ["cut", "--node={node}"], "end": ["mend", "{node}"]}
 def test_commands(world, strike_of, failure, begun, undone):
     lost = strike_of(failure, COMMANDS)
     lost.begin()
-    assert world.log == [("svc", None), ("run", *begun)]
-    assert world.notes() == {SERVICE: f"{failure} {undone[1]}"}
+    assert world.log == [("create", "Secret"), ("run", *begun)]
+    assert world.noted() == {"failure": failure, "node": undone[1], "end": list(undone)}
+    assert world.objects[SECRET]["metadata"]["labels"][NOTE] == "svc"
+    # What is in a command may be secret.
+    assert lost.done == ["cut with 1 argument"]
     lost.undo()
-    assert world.log[2:] == [("run", *undone), ("svc", None)]
-    assert world.notes() == {}
+    assert world.log[2:] == [("run", *undone), ("delete", "svc-head-failure-check")]
+    assert world.noted() is None
 
 
 def test_what_is_not_to_be_undone_is_not_noted_down(world, strike_of):
@@ -227,18 +153,36 @@ def test_the_load_is_not_cut_off(world, strike_of):
 def test_what_could_not_be_undone_is_tried_again(world, strike_of):
     lost = strike_of("redis_lost", COMMANDS)
     lost.begin()
-    request, failures = world.request, [ApiFailure("no answer")]
+    delete, failures = world.delete, [ApiFailure("no answer")]
 
-    def flaky(*arguments, **named):
+    def flaky(path):
         if failures:
             raise failures.pop()
-        request(*arguments, **named)
+        delete(path)
 
-    world.request = flaky
+    world.delete = flaky
     with pytest.raises(StrikeError, match="it could not be undone, which the next check tries again: no answer"):
         lost.undo()
     lost.undo()
-    assert world.notes() == {}
+    assert world.noted() is None
+
+
+def test_a_note_whose_answer_was_lost_is_written_anew(world, strike_of):
+    strike_of("redis_lost", {**COMMANDS, "end": ["old"]}).begin()
+    strike_of("redis_lost", COMMANDS).begin()
+    assert world.noted()["end"] == ["mend", ""]
+
+
+def test_what_may_not_be_noted_down_is_not_begun(world, strike_of):
+    def forbidden(*_arguments, **_named):
+        raise ApiFailure("secrets is forbidden", 403)
+
+    world.create = forbidden
+    lost = strike_of("redis_lost", COMMANDS)
+    with pytest.raises(ApiFailure, match="secrets is forbidden"):
+        lost.begin()
+    lost.undo()
+    assert world.log == []
 
 
 def memory(limit):
@@ -275,57 +219,6 @@ def test_no_limit_of_memory(build, world, strike_of):
     with pytest.raises(StrikeError, match="ray-head of svc-head-h1 has no memory limit"):
         strike_of("head_out_of_memory").begin()
     assert world.log == []
-
-
-def test_repair_puts_right_what_is_ours(world, cluster):
-    strangers = {
-        "/api/v1/nodes/node-2": {"metadata": {"name": "node-2", "annotations": {NOTE: "ns/other"}}, "spec": {}}
-    }
-    world.objects.update(strangers)
-    world.objects[NODE]["metadata"]["annotations"] = {NOTE: "ns/svc"}
-    world.objects[OPERATOR]["metadata"]["annotations"] = {NOTE: "ns/svc 1"}
-    world.objects[SERVICE]["metadata"]["annotations"] = {NOTE: "head_node_lost node-9"}
-    words = strike.repair(cluster, COMMANDS, lambda words: world.log.append(tuple(words)))
-    assert words == [
-        "node node-1 uncordoned",
-        "Deployment kuberay/operator scaled to 1",
-        "failure head_node_lost of node node-9 undone",
-    ]
-    assert world.log == [
-        *(("node-1", {"unschedulable": None}), ("operator", {"replicas": 1}), ("mend", "node-9"), ("svc", None))
-    ]
-    assert world.notes() == {"/api/v1/nodes/node-2": "ns/other"}
-    assert strike.repair(cluster, None) == []
-
-
-def test_repair_without_the_command(world, cluster):
-    world.objects[SERVICE]["metadata"]["annotations"] = {NOTE: "redis_lost "}
-    with pytest.raises(
-        StrikeError, match="a killed check has left the failure redis_lost. Give failure_commands.end, or"
-    ):
-        strike.repair(cluster, None)
-
-
-def test_repair_by_an_account_that_sees_little(world, cluster):
-    def forbidden(*_arguments, **_query):
-        raise ApiFailure("forbidden", 403)
-
-    world.items = forbidden
-    assert strike.repair(cluster, None) == []
-
-
-def test_commands_of_this_machine():
-    strike.run_program([sys.executable, "-c", "pass"])
-    with pytest.raises(StrikeError, match="ended with 3: no such node"):
-        strike.run_program([sys.executable, "-c", "import sys; sys.stderr.write('no such node'); sys.exit(3)"])
-    with pytest.raises(StrikeError, match="cannot be run"):
-        strike.run_program(["/no/such/program"])
-
-
-def test_commands_have_their_time(monkeypatch):
-    monkeypatch.setattr(strike, "STRIKE_SECONDS", 0.5)
-    with pytest.raises(StrikeError, match="did not end within"):
-        strike.run_program([sys.executable, "-c", "import time; time.sleep(60)"])
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
