@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a command and kill it, with everything that it has started and that has not detached itself.
 
-Usage: killed_run.py [--at REGULAR_EXPRESSION] [--count N] [--seconds S] [--interrupt] COMMAND...
+Usage: killed_run.py [--at REGULAR_EXPRESSION] [--count N] [--seconds S] [--interrupt | --alone] COMMAND...
 
 It is killed S seconds (0) after the N-th (first) line of its output that matches (the header of a task). With --interrupt it
-is sent a SIGINT instead, and has to end by itself, with all that it has started. Ends with 0 when it was killed there, with 2
-when it ended well before, with 1 when it failed before.
+is sent a SIGINT instead, and has to end by itself, with all that it has started. With --alone nothing but itself is killed, and what
+it has started has to end by itself. Ends with 0 when it was killed there, with 2 when it ended well before, with 1 when it failed
+before.
 """
 
 from __future__ import annotations
@@ -83,14 +84,14 @@ def kill_tree(root: int) -> set[int]:
     return stopped
 
 
-def interrupt(process: subprocess.Popen) -> set[int]:
-    """Send SIGINT to this process alone, as who stops a job does; return it and its descendants when they have ended.
+def end_one(process: subprocess.Popen, number: signal.Signals) -> set[int]:
+    """Send a signal to this process alone, as who stops a job does; return it and its descendants when they have ended.
 
     Raises:
         TimeoutError: one goes on.
     """
     pids = tree(process.pid, living())
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     # What it still says must not fill the pipe and so keep it from ending.
     threading.Thread(target=process.stdout.read, daemon=True).start()
     await_end(pids, END_SECONDS)
@@ -110,7 +111,9 @@ def main() -> int:
     parser.add_argument("--at", default=TASK_HEADER)
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.0)
-    parser.add_argument("--interrupt", action="store_true")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--interrupt", dest="number", action="store_const", const=signal.SIGINT)
+    how.add_argument("--alone", dest="number", action="store_const", const=signal.SIGKILL)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     given = parser.parse_args()
     # A job in the background ignores SIGINT, and so would what it starts.
@@ -124,8 +127,8 @@ def main() -> int:
             time.sleep(given.seconds)
             if process.poll() is not None:
                 break
-            ended = interrupt(process) if given.interrupt else kill_tree(process.pid)
-            how = "interrupted" if given.interrupt else "killed"
+            ended = end_one(process, given.number) if given.number else kill_tree(process.pid)
+            how = "interrupted" if given.number == signal.SIGINT else "killed"
             print(f"{len(ended)} processes {how} {given.seconds:g} s after: {line.strip()}")
             return 0
     code = process.wait()

@@ -304,8 +304,9 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import t
 def make_load(module: AnsibleK8SModule, cluster: Cluster, plan: Plan, ready: check.Ready, clock) -> Load:
     seconds = check.load_seconds(plan)
     log = SampleLog(plan.load, seconds)
-    program = generator_program(entries.generator_arguments(ready.target, plan.load, seconds))
-    if module.params["url"]:
+    kind = LocalLoad if module.params["url"] else PodLoad
+    program = generator_program([*entries.generator_arguments(ready.target, plan.load, seconds), *kind.arguments])
+    if kind is LocalLoad:
         return LocalLoad(program, module._module.tmpdir, log, clock)
     manifest = load_pod(
         plan.name,

@@ -165,6 +165,10 @@ class Cluster:
         target = f"{self.pods_path}/{head.name}:{head.dashboard_port}/proxy/{path}"
         return self.api.once("GET", target, accept="*/*", timeout=(DASHBOARD_TIMEOUT, DASHBOARD_TIMEOUT)).body
 
+    def call_pod(self, name: str, port: int) -> None:
+        """Let a pod know that we are there, whatever it answers."""
+        self.api.once("GET", f"{self.pods_path}/{name}:{port}/proxy/", accept="*/*", timeout=(DASHBOARD_TIMEOUT, DASHBOARD_TIMEOUT))
+
     # Changing
 
     def delete_pod(self, pod: state.Pod, grace: int | None = None) -> None:

@@ -18,7 +18,13 @@ from collections.abc import Callable, Iterable
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator import answer, client, lines, run
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator import (
+    answer,
+    client,
+    life,
+    lines,
+    run,
+)
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.interruption import deferred
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
@@ -27,6 +33,8 @@ START_SECONDS = 180.0  # for the pod to be scheduled, its image pulled and the f
 LOG_SILENCE = 30.0
 FOLLOW_PAUSE = 1.0
 POLL_SECONDS = 0.2
+CALL_SECONDS = 5.0
+LIFE_PORT = 8099  # of the load pod, at which we call it as a sign of life
 # Waiting reasons that do not pass by waiting.
 HOPELESS = (
     "ImagePullBackOff",
@@ -56,7 +64,7 @@ def generator_program(arguments: list[str]) -> list[str]:
     """The load generator as arguments of any python3."""
     # Each after those it imports from.
     sources = {"generator": ""}
-    for module in (answer, client, lines, run):
+    for module in (answer, client, life, lines, run):
         sources[f"generator.{module.__name__.rpartition('.')[2]}"] = inspect.getsource(module)
     return ["-I", "-u", "-c", LOADER, json.dumps(sources), *arguments]
 
@@ -123,7 +131,9 @@ class Load:
 
 
 class PodLoad(Load):
-    """The load generator in a pod of the cluster."""
+    """The load generator in a pod of the cluster. It ends C(life.SILENCE_SECONDS) after our last call, thus when we are gone."""
+
+    arguments = ("--end-without-calls", str(LIFE_PORT))
 
     def __init__(self, cluster: Cluster, manifest: dict, log: SampleLog, clock: Callable[[], float]) -> None:
         super().__init__(log, clock)
@@ -136,6 +146,15 @@ class PodLoad(Load):
             self.name = self._cluster.create_pod(self._manifest)["metadata"]["name"]
         except ApiFailure as error:
             raise LoadError(f"the load pod cannot be created: {error}") from error
+        threading.Thread(target=self._call, daemon=True).start()
+
+    def _call(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._cluster.call_pod(self.name, LIFE_PORT)
+            except ApiFailure:
+                pass  # not started yet, or a hiccup of the API server
+            self._stop.wait(CALL_SECONDS)
 
     def _follow(self) -> None:
         while not self._stop.is_set():
@@ -182,7 +201,9 @@ class PodLoad(Load):
 
 
 class LocalLoad(Load):
-    """The load generator as a process of this machine."""
+    """The load generator as a process of this machine. It ends with the pipe that we hold, thus when we are gone."""
+
+    arguments = ("--end-with-stdin",)
 
     def __init__(self, program: list[str], directory: str, log: SampleLog, clock: Callable[[], float]) -> None:
         super().__init__(log, clock)
@@ -196,7 +217,7 @@ class LocalLoad(Load):
             command = [sys.executable, *self._program]
             # It goes on while the module works; run_command would wait for its end.
             # pylint: disable-next=ansible-bad-function
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=errors)
 
     def _follow(self) -> None:
         pending = ""
@@ -224,6 +245,7 @@ class LocalLoad(Load):
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            self._process.stdin.close()
         for path in (self._output, self._errors):
             if os.path.exists(path):
                 os.unlink(path)

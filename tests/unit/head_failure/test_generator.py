@@ -25,6 +25,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.entr
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator import (
     answer,
     client,
+    life,
     lines,
     run,
 )
@@ -133,7 +134,7 @@ def entry(build):
 
 
 def test_it_is_written_for_old_pythons():
-    for module in (answer, client, lines, run):
+    for module in (answer, client, life, lines, run):
         ast.parse(inspect.getsource(module), feature_version=(3, 9))
 
 
@@ -387,7 +388,8 @@ def test_a_reader_that_does_not_read_delays_nothing():
 
 def test_as_a_process_of_this_machine(entry, tmp_path):
     with server(lambda *_: [OK]) as there:
-        program = generator_program(generator_arguments(f"http://127.0.0.1:{there.port}", [entry()], 1.0))
+        arguments = generator_arguments(f"http://127.0.0.1:{there.port}", [entry()], 1.0)
+        program = generator_program([*arguments, *LocalLoad.arguments])
         with LocalLoad(program, str(tmp_path), SampleLog([entry()], 1.0), time.time) as load:
             load.start()
             load.complete(load.log.started + 1.0, 5)
@@ -396,3 +398,78 @@ def test_as_a_process_of_this_machine(entry, tmp_path):
             # The lines were read live: a pipe's way is short.
             assert -0.01 < load.log.transit < 1.0
     assert list(tmp_path.iterdir()) == []
+
+
+# What starts a load and is killed: it can do nothing about it any more.
+STARTER = """
+import json, sys, time
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import LocalLoad
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
+
+program, load = json.loads(sys.argv[1])
+running = LocalLoad(program, sys.argv[2], SampleLog(load, 100.0), time.time)
+running.start()
+print(running._process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def has_ended(pid):
+    """Whether it is gone, or waits for a parent that does not care."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stream:
+            return stream.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_a_process_of_this_machine_ends_with_who_started_it(entry, tmp_path):
+    with server(lambda *_: [OK]) as there:
+        arguments = generator_arguments(f"http://127.0.0.1:{there.port}", [entry()], 100.0)
+        given = json.dumps([generator_program([*arguments, *LocalLoad.arguments]), [entry()]])
+        starter = subprocess.Popen([sys.executable, "-c", STARTER, given, str(tmp_path)], stdout=subprocess.PIPE)
+        pid = int(starter.stdout.readline())
+        assert not has_ended(pid)
+        starter.kill()
+        starter.communicate()
+        until = time.monotonic() + 5
+        while not has_ended(pid):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def called(entry):
+    """A load that ends 1 s after the last call, and how to call it."""
+    with server(lambda *_: [OK]) as there, socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+        free.close()
+        arguments = generator_arguments(f"http://127.0.0.1:{there.port}", [entry()], 100.0)
+        program = generator_program([*arguments, "--end-without-calls", str(port)])
+        program = [part.replace("SILENCE_SECONDS = 30.0", "SILENCE_SECONDS = 1.0") for part in program]
+        process = subprocess.Popen([sys.executable, *program], stdout=subprocess.PIPE)
+        assert process.stdout.readline().startswith(b'{"hello"')
+
+        def call():
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                return connection.recv(100).split(b"\r\n")[0]
+
+        yield process, call
+        process.kill()
+        process.communicate()
+
+
+def test_in_a_pod_it_ends_when_nobody_calls_any_more(called):
+    process, call = called
+    for _time in range(6):
+        assert call() == b"HTTP/1.1 204 No Content"
+        time.sleep(0.4)
+    assert process.poll() is None
+    assert process.wait(5) == 0
+
+
+def test_in_a_pod_that_nobody_can_call_it_goes_on(called):
+    process, _call = called
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2)

@@ -23,6 +23,7 @@ class Cluster:
     def __init__(self, *logs):
         self.logs = list(logs)
         self.removed = threading.Event()
+        self.calls = []
 
     def create_pod(self, _manifest):
         return {"metadata": {"name": "load-1"}}
@@ -34,6 +35,10 @@ class Cluster:
         yield from self.logs.pop(0) if len(self.logs) > 1 else self.logs[0]
         if follow:
             raise ApiFailure("the answer broke off")
+
+    def call_pod(self, name, port):
+        self.calls.append((name, port))
+        raise ApiFailure("not yet")
 
     def remove_load_pods(self):
         self.removed.set()
@@ -83,6 +88,7 @@ def log(build):
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch):
     monkeypatch.setattr(load, "FOLLOW_PAUSE", 0.01)
+    monkeypatch.setattr(load, "CALL_SECONDS", 0.01)
 
 
 def unknown_after(cluster, log, seconds):
@@ -122,3 +128,16 @@ def test_a_pod_that_ends_at_once_is_told(log):
     ):
         running.start()
     assert cluster.removed.is_set()
+
+
+def test_the_pod_is_called_until_the_load_ends(log):
+    cluster = Cluster(spoken(2, 10))
+    with load.PodLoad(cluster, {}, log, time.time) as running:
+        running.start()
+        time.sleep(0.2)
+    assert len(cluster.calls) >= 5
+    assert set(cluster.calls) == {("load-1", int(running.arguments[1]))}
+    time.sleep(0.1)
+    calls = len(cluster.calls)
+    time.sleep(0.1)
+    assert len(cluster.calls) == calls

@@ -51,8 +51,8 @@ def test_what_goes_on_after_an_interrupt_is_told() -> None:
     try:
         assert root.stdout.readline() == "on\n"
         with pytest.MonkeyPatch.context() as patch, pytest.raises(TimeoutError, match=str(root.pid)):
-            patch.setitem(MODULE["interrupt"].__globals__, "END_SECONDS", 0.5)
-            MODULE["interrupt"](root)
+            patch.setitem(MODULE["end_one"].__globals__, "END_SECONDS", 0.5)
+            MODULE["end_one"](root, signal.SIGINT)
     finally:
         MODULE["kill_tree"](root.pid)
         root.wait()
@@ -84,6 +84,7 @@ PLAY = r"printf 'TASK [a]\nok\nTASK [b]\nTASK [c]\n'; "
         (["--count=2"], PLAY + "sleep 300", 0, r"killed 0 s after: TASK [b]"),
         (["--at=^ok"], PLAY + "sleep 300", 0, r"after: ok"),
         (["--interrupt", "--at=ok"], PLAY + "trap 'sleep 1; exit 0' INT; while :; do sleep 0.1; done", 0, "interrupted 0 s after: ok"),
+        (["--alone", "--at=ok"], "sleep 1 & " + PLAY + "sleep 1", 0, "processes killed 0 s after: ok"),
         (["--count=4"], PLAY, 2, "match 4 of"),
         (["--count=4"], PLAY + "exit 3", 1, "ended with 3"),
     ],

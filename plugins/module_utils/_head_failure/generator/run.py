@@ -17,7 +17,8 @@ used by this program since the line before, "lag": how late its event loop woke 
 time since then in which some task of the machine waited for a processor, or null, "begun": [requests begun so far, for each
 entry], "rows": the requests that ended since, see lines.py}). Wall clock times are seconds since 1970,
 taken once and moved on with the monotonic clock, so that a clock that is set meanwhile cannot bend the time line.
-It stops by itself: after C(seconds), on SIGTERM, and at a hard time limit even when nobody reads its output.
+It stops by itself: after C(seconds), on SIGTERM, when who started it is gone (life.py), and at a hard time limit even when nobody
+reads its output.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ import time
 
 from .answer import Broken
 from .client import RESOLVE_TIMEOUT, Exchange, Pool, Target, error_text
+from .life import end_with_stdin, end_without_calls
 from .lines import EXIT_GRACE, Writer
 
 START_DELAY = 0.5  # the first requests are due this long after the set-up, so that they do not start late
@@ -212,9 +214,12 @@ async def generate(options, load, writer):
             if time.monotonic() > deadline:
                 raise SystemExit("cannot look up " + target.host + ": " + str(error)) from error
             await asyncio.sleep(1)
-    background = asyncio.ensure_future(target.keep_resolved())
+    background = [asyncio.ensure_future(target.keep_resolved())]
+    if options.end_without_calls:
+        background.append(await end_without_calls(options.end_without_calls))
     await Run(target, load, options.seconds, writer).run()
-    background.cancel()
+    for task in background:
+        task.cancel()
 
 
 def main(arguments):
@@ -223,6 +228,8 @@ def main(arguments):
     parser.add_argument("--load", type=json.loads, required=True, help="the module's option of that name, as JSON")
     parser.add_argument("--seconds", type=float, required=True, help="how long requests are begun")
     parser.add_argument("--resolve-within", type=float, default=30.0, help="seconds for the first lookup of the name")
+    parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input does")
+    parser.add_argument("--end-without-calls", type=int, metavar="PORT", help="end when no HTTP call comes to this port any more")
     options = parser.parse_args(arguments)
 
     # In a stall each request of its time has its connection.
@@ -230,6 +237,8 @@ def main(arguments):
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     # As process 1 of a container Python would ignore SIGTERM, and a pod would take its whole grace period to go.
     signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
+    if options.end_with_stdin:
+        end_with_stdin()
     # The hard limit works whatever the event loop or the reader of stdout does.
     longest = max(entry["request_timeout"] for entry in options.load)
     limit = options.resolve_within + RESOLVE_TIMEOUT + options.seconds + longest + 2 * EXIT_GRACE
