@@ -19,6 +19,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samp
     SampleLog,
 )
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import TRANSITIONS
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.undo import described
 
 FORMAT = 2  # of the JSON; another one is not compared
 COLLECTION = "0.1.0"  # the version in galaxy.yml, which a module on its way does not have with it
@@ -70,7 +71,7 @@ def build(
         "target": target,
         "fault_tolerance": fault_tolerance,
         "versions": {"collection": COLLECTION, **evidence.versions},
-        "plan": asdict(plan),
+        "plan": asked_for(plan),
         "promise": {key: getattr(plan.promise, key) for key in ("title", "head", "workers_lost")},
         "started": timestamp(started),
         "struck": None if evidence.struck is None else timestamp(evidence.struck),
@@ -92,6 +93,15 @@ def build(
         "sample_fields": SAMPLE_FIELDS,
         "samples": [sample_row(sample, zero) for sample in samples],
     }
+
+
+def asked_for(plan: Plan) -> dict:
+    """The plan without what may be secret: a report is handed on."""
+    commands = plan.failure_commands
+    if commands:
+        shown = {key: commands[key] and described(commands[key]) for key in ("begin", "end")}
+        commands = {**shown, "effect": commands["effect"]}
+    return {**asdict(plan), "failure_commands": commands}
 
 
 def summary(plan: Plan, evidence: Evidence, limit: dict) -> dict:

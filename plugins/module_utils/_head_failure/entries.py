@@ -37,6 +37,8 @@ def problem(load: list[dict], url: str | None) -> str:
     """What is wrong with the load, and the URL it goes to, beyond the types; empty if nothing is."""
     if url:
         parts = urlsplit(url)
+        if "@" in parts.netloc:
+            return "url has a user, or a password, in it; expected: none, as the URL is shown in reports"
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             return f"url is {url!r}; expected: http:// or https://, a host, and no query, as paths are appended"
     if not load:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +78,18 @@ def test_no_failure_has_no_round(build):
 def test_the_longest_recovery(build):
     rounds = (build.a_round(), build.a_round(struck=1005.0, recovered=1006.0))
     assert document_of(build.plan, build.evidence(rounds=rounds))["summary"]["recovery_seconds"] == 5.0
+
+
+def test_commands_are_shown_without_their_arguments(build):
+    commands = {"begin": ["cut", "--token", "s3cret"], "end": ["mend"], "effect": "head_restarted"}
+    plan = replace(build.plan, failure="redis_lost", failure_commands=commands)
+    got = document_of(plan, build.evidence())
+    assert got["plan"]["failure_commands"] == {
+        **{"begin": "cut with 2 arguments", "end": "mend with 0 arguments", "effect": "head_restarted"}
+    }
+    assert "s3cret" not in json.dumps(got)
+    plan = replace(plan, failure_commands={**commands, "end": None})
+    assert document_of(plan, build.evidence())["plan"]["failure_commands"]["end"] is None
 
 
 def test_versions(build):

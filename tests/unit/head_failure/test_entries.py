@@ -68,6 +68,13 @@ def test_wrong_urls(build, url):
     assert entries.problem([build.entry()], "https://x:8443/prefix") == ""
 
 
+@pytest.mark.parametrize("url", ["https://me:s3cret@x", "https://s3cret@x", "https://:s3cret@x"])
+def test_a_url_with_a_password(build, url):
+    words = entries.problem([build.entry()], url)
+    assert words.startswith("url has a user, or a password, in it; expected: none")
+    assert "s3cret" not in words
+
+
 def test_in_words(build):
     stream = build.entry(stream=True, method="POST", path="/chat", connection="kept", users=5, think_seconds=1.5)
     assert entries.describe(stream) == "5 users of streams of POST /chat, 1.5 s to think, kept connections"
