@@ -67,8 +67,8 @@ options:
       effect:
         description:
           - What has to be seen of V(redis_lost) before a recovery counts. Only with it.
-          - V(redis_silent), which is taken when nothing is said, is that for 5 s the GCS does not answer what it has to ask Redis for, or that the
-            head restarts. Right for a Redis that is out of reach, and for one that is away for longer than that.
+          - V(redis_silent), which is taken when nothing is said, is that for 5 s the GCS does not answer what it has to ask Redis
+            for, or that the head restarts. Right for a Redis that is out of reach, and for one that is away for longer than that.
           - V(head_restarted) is that the head's container restarts, or that there is a new head, as after a restart or a
             failover of Redis, which the GCS does not survive. It may come half a minute after the commands have ended.
         type: str

@@ -34,7 +34,7 @@ description:
     SIGINT, SIGTERM or SIGHUP, and when C(ansible-playbook) was killed. What a killed check left behind is put right when the next
     check of the RayService starts, or by M(rayops.serve_ha.ray_head_failure_undo). Both find it by C(rayops.io/head-failure-check), an
     annotation of the node or of the Deployment, a label of the pod and of the Secret, RV(ignore:name)C(-head-failure-check), in which the
-    command that undoes the failure is.
+    command that undoes the failure is. The load of a killed check ends after 30 s.
 options:
   name:
     description: Name of the RayService.
@@ -76,7 +76,8 @@ notes:
     and rayclusters, to list and watch rayservices, and, for better messages, to list and watch events.
   - V(gcs_killed), V(gcs_terminated) and V(head_out_of_memory) need to get and create pods/exec. V(head_drained) needs to get,
     list and patch nodes, to list the pods of all namespaces and to create pods/eviction, V(operator_down) to list and patch
-    deployments and to list pods of all namespaces, O(failure_commands) with C(end) to get, create, patch and delete secrets, the loss of a node to get leases.
+    deployments and to list pods of all namespaces, O(failure_commands) with C(end) to get, create, patch and delete secrets, the
+    loss of a node to get leases.
   - A command that a killed check has left in its Secret is run on the machine on which the module runs. Whoever may write Secrets in
     O(namespace) chooses it.
 seealso:

@@ -10,10 +10,10 @@ module: ray_head_failure_undo
 short_description: Undo what a killed failure check of a RayService has left
 version_added: 0.1.0
 description:
-  - M(rayops.serve_ha.ray_head_failure_check) undoes what it does, also when it fails or is interrupted. When it is killed, that stays,
-    until the next check of the RayService begins, or until this module runs.
-  - Pods that carry load are deleted, nodes that were drained uncordoned, the Deployments of the KubeRay operator scaled to what they were, and the
-    command C(failure_commands.end) of that check is run, on the machine on which this module runs.
+  - M(rayops.serve_ha.ray_head_failure_check) undoes what it does, also when it fails or is interrupted. When it is killed, that
+    stays, until the next check of the RayService begins, or until this module runs.
+  - Pods that carry load are deleted, nodes that were drained uncordoned, the Deployments of the KubeRay operator scaled to what
+    they were, and the command C(failure_commands.end) of that check is run, on the machine on which this module runs.
   - Of a check that is under way it takes everything away. The RayService itself need not be there any more.
 options:
   name:
@@ -40,9 +40,10 @@ requirements:
   - kubernetes >= 24.2.0
   - PyYAML >= 3.11
 notes:
-  - The account needs to list and delete pods. Nodes, deployments and secrets are looked at if it may get and list them, and to put them right
-    it needs to patch nodes and deployments and to delete secrets.
-  - What is run comes from a Secret in O(namespace). Whoever may write Secrets there chooses a command for the machine on which this module runs.
+  - The account needs to list and delete pods. Nodes, deployments and secrets are looked at if it may get and list them, and to put
+    them right it needs to patch nodes and deployments and to delete secrets.
+  - What is run comes from a Secret in O(namespace). Whoever may write Secrets there chooses a command for the machine on which this
+    module runs.
 seealso:
   - module: rayops.serve_ha.ray_head_failure_check
 author:
