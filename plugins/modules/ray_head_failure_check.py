@@ -134,16 +134,6 @@ EXAMPLES = r"""
       begin: [kubectl, -n, mistral, apply, -f, isolate-redis.yml]
       end: [kubectl, -n, mistral, delete, --ignore-not-found, -f, isolate-redis.yml]
     failure_seconds: 10
-
-- name: Fail Redis over
-  rayops.serve_ha.ray_head_failure_check:
-    name: mistral
-    namespace: mistral
-    failure: redis_lost
-    failure_commands:
-      begin: [aws, elasticache, test-failover, --replication-group-id, mistral, --node-group-id, "0001"]
-      effect: head_restarted
-    recovery_timeout: 300
 """
 
 RETURN = r"""

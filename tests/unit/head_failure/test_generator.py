@@ -17,7 +17,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -33,84 +32,12 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judg
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import LocalLoad, generator_program
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Serve-Replica: r1\r\nx-serve-node: n1\r\n\r\nhi"
+from .fake_server import CLOSE, OK, chunk, server
+
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
 ROLE = b'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\n'
 TOKEN = b'data: {"choices": [{"delta": {"content": "a"}}]}\n\n'
 DONE = b"data: [DONE]\n\n"
-CLOSE = None
-
-
-def chunk(data):
-    return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-def read_request(connection):
-    """One request with its body; b"" if the client has closed."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        piece = connection.recv(65536)
-        if not piece:
-            return b""
-        data += piece
-    head, _end, body = data.partition(b"\r\n\r\n")
-    sizes = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-    while sizes and len(body) < int(sizes[0]):
-        piece = connection.recv(65536)
-        body, data = body + piece, data + piece
-    return data
-
-
-class Server:
-    """A web server of threads. script(number of the connection, of the request on it, its path) gives the answer, a list of
-    bytes to send, seconds to wait, and CLOSE. seen: (number of the connection, request)."""
-
-    def __init__(self, script):
-        self._script = script
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self._listener.getsockname()[1]
-        self.seen = []
-
-    def close(self):
-        self._listener.close()
-
-    def accept(self):
-        for number in range(10**6):
-            try:
-                connection, _peer = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
-
-    def _serve(self, connection, number):
-        with connection:
-            for turn in range(10**6):
-                try:
-                    request = read_request(connection)
-                    if not request:
-                        return
-                    self.seen.append((number, request))
-                    for step in self._script(number, turn, request.split()[1].decode()):
-                        if step is CLOSE:
-                            return
-                        if isinstance(step, bytes):
-                            connection.sendall(step)
-                        else:
-                            time.sleep(step)
-                    if b"Connection: close\r\n" in request:
-                        return
-                except OSError:
-                    return
-
-
-@contextmanager
-def server(script):
-    running = Server(script)
-    threading.Thread(target=running.accept, daemon=True).start()
-    try:
-        yield running
-    finally:
-        running.close()
 
 
 def generate(port, *load, seconds=0.2):
@@ -398,78 +325,3 @@ def test_as_a_process_of_this_machine(entry, tmp_path):
             # The lines were read live: a pipe's way is short.
             assert -0.01 < load.log.transit < 1.0
     assert list(tmp_path.iterdir()) == []
-
-
-# What starts a load and is killed: it can do nothing about it any more.
-STARTER = """
-import json, sys, time
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.load import LocalLoad
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
-
-program, load = json.loads(sys.argv[1])
-running = LocalLoad(program, sys.argv[2], SampleLog(load, 100.0), time.time)
-running.start()
-print(running._process.pid, flush=True)
-time.sleep(60)
-"""
-
-
-def has_ended(pid):
-    """Whether it is gone, or waits for a parent that does not care."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as stream:
-            return stream.read().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
-def test_a_process_of_this_machine_ends_with_who_started_it(entry, tmp_path):
-    with server(lambda *_: [OK]) as there:
-        arguments = generator_arguments(f"http://127.0.0.1:{there.port}", [entry()], 100.0)
-        given = json.dumps([generator_program([*arguments, *LocalLoad.arguments]), [entry()]])
-        starter = subprocess.Popen([sys.executable, "-c", STARTER, given, str(tmp_path)], stdout=subprocess.PIPE)
-        pid = int(starter.stdout.readline())
-        assert not has_ended(pid)
-        starter.kill()
-        starter.communicate()
-        until = time.monotonic() + 5
-        while not has_ended(pid):
-            assert time.monotonic() < until
-            time.sleep(0.05)
-
-
-@pytest.fixture
-def called(entry):
-    """A load that ends 1 s after the last call, and how to call it."""
-    with server(lambda *_: [OK]) as there, socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-        free.close()
-        arguments = generator_arguments(f"http://127.0.0.1:{there.port}", [entry()], 100.0)
-        program = generator_program([*arguments, "--end-without-calls", str(port)])
-        program = [part.replace("SILENCE_SECONDS = 30.0", "SILENCE_SECONDS = 1.0") for part in program]
-        process = subprocess.Popen([sys.executable, *program], stdout=subprocess.PIPE)
-        assert process.stdout.readline().startswith(b'{"hello"')
-
-        def call():
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-                connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-                return connection.recv(100).split(b"\r\n")[0]
-
-        yield process, call
-        process.kill()
-        process.communicate()
-
-
-def test_in_a_pod_it_ends_when_nobody_calls_any_more(called):
-    process, call = called
-    for _time in range(6):
-        assert call() == b"HTTP/1.1 204 No Content"
-        time.sleep(0.4)
-    assert process.poll() is None
-    assert process.wait(5) == 0
-
-
-def test_in_a_pod_that_nobody_can_call_it_goes_on(called):
-    process, _call = called
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(2)
