@@ -34,6 +34,13 @@ options:
       body:
         description: Body of the request, sent as JSON. Not with O(load[].method=GET).
         type: dict
+      headers:
+        description:
+          - Headers of the request, such as C(Authorization) for an API that wants a key. They take the place of those that the load would
+            have by itself, C(Accept), C(User-Agent) and C(Content-Type).
+          - Reports have their names only. For the pod that carries the load they are kept in the Secret RV(ignore:name)C(-head-failure-load)
+            while the load lasts.
+        type: dict
       stream:
         description:
           - The answer is a stream of server-sent events whose last one is C([DONE]), as OpenAI's API has it. C(stream) is set to V(true)

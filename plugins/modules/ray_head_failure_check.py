@@ -76,8 +76,8 @@ notes:
     and rayclusters, to list and watch rayservices, and, for better messages, to list and watch events.
   - V(gcs_killed), V(gcs_terminated) and V(head_out_of_memory) need to get and create pods/exec. V(head_drained) needs to get,
     list and patch nodes, to list the pods of all namespaces and to create pods/eviction, V(operator_down) to list and patch
-    deployments and to list pods of all namespaces, O(failure_commands) with C(end) to get, create, patch and delete secrets, the
-    loss of a node to get leases.
+    deployments and to list pods of all namespaces, O(failure_commands) with C(end) and
+    O(load[].headers), but for O(url), to get, create, patch and delete secrets, the loss of a node to get leases.
   - A command that a killed check has left in its Secret is run on the machine on which the module runs. Whoever may write Secrets in
     O(namespace) chooses it.
 seealso:
@@ -273,7 +273,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure impo
     failures,
     report,
 )
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import HEADERS, Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.evidence import Plan
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.interruption import Interrupted, listen
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import judge
@@ -297,8 +297,9 @@ def make_load(module: AnsibleK8SModule, cluster: Cluster, plan: Plan, ready: che
     log = SampleLog(plan.load, seconds)
     kind = LocalLoad if module.params["url"] else PodLoad
     program = generator_program([*entries.generator_arguments(ready.target, plan.load, seconds), *kind.arguments])
+    headers = entries.headers(plan.load)
     if kind is LocalLoad:
-        return LocalLoad(program, module._module.tmpdir, log, clock)
+        return LocalLoad(program, module._module.tmpdir, log, clock, headers)
     manifest = load_pod(
         plan.name,
         plan.namespace,
@@ -309,8 +310,9 @@ def make_load(module: AnsibleK8SModule, cluster: Cluster, plan: Plan, ready: che
         ready.worker,
         ready.before.cluster_name,
         ready.aim.node,
+        cluster.secret_name(HEADERS) if headers else "",
     )
-    return PodLoad(cluster, manifest, log, clock)
+    return PodLoad(cluster, manifest, log, clock, headers)
 
 
 def run(module: AnsibleK8SModule) -> dict:

@@ -21,11 +21,13 @@ DASHBOARD_TIMEOUT = 3.0
 # For the two looks that must not fail for a busy machine: before and after.
 DASHBOARD_PATIENCE = 30.0
 MANAGED_BY = {"app.kubernetes.io/managed-by": "rayops.serve_ha"}
-# The label of a load pod and of the note of a failure, and the annotation of what a failure has changed.
+# The label of a load pod and of Secrets, and the annotation of what a failure has changed.
 CHECK_LABEL = "rayops.io/head-failure-check"
 # Of the operator's manifests and of its chart.
 OPERATOR = ("app.kubernetes.io/component=kuberay-operator", "app.kubernetes.io/name=kuberay-operator")
-NOTE_KEY = "undo"
+# What the names of Secrets end in: that of what undoes a failure, and that of the load's headers; and their only key.
+NOTE, HEADERS = "head-failure-check", "head-failure-load"
+SECRET_KEY = "text"
 NODES = "/api/v1/nodes"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
@@ -45,8 +47,7 @@ class Cluster:
         self.events_path = f"/api/v1/namespaces/{namespace}/events"
         self.services_path = f"/apis/ray.io/v1/namespaces/{namespace}/rayservices"
         self.service_path = f"{self.services_path}/{name}"
-        self.note_name = f"{name}-head-failure-check"
-        self.notes_path = f"/api/v1/namespaces/{namespace}/secrets"
+        self.secrets_path = f"/api/v1/namespaces/{namespace}/secrets"
 
     # Reading
 
@@ -63,10 +64,13 @@ class Cluster:
         """Every load pod of checks of this RayService."""
         return self.api.pods(self.namespace, load_pod_selector(self.name))
 
-    def notes(self) -> list[str]:
-        """The text of C(keep_note), if there is one."""
-        secret = self.api.find(f"{self.notes_path}/{self.note_name}")
-        return [base64.b64decode(secret["data"][NOTE_KEY]).decode()] if secret else []
+    def secret_name(self, kind: str) -> str:
+        return f"{self.name}-{kind}"
+
+    def kept(self, kind: str) -> list[str]:
+        """The text of C(keep), if there is one."""
+        secret = self.api.find(f"{self.secrets_path}/{self.secret_name(kind)}")
+        return [base64.b64decode(secret["data"][SECRET_KEY]).decode()] if secret else []
 
     def node(self, name: str) -> dict:
         return self.api.get(f"{NODES}/{name}")
@@ -212,20 +216,21 @@ class Cluster:
     def remove_load_pod(self, name: str) -> None:
         self.api.delete(f"{self.pods_path}/{name}")
 
-    def keep_note(self, text: str) -> None:
-        """Keep a text in a Secret of this RayService's checks, of which there is one."""
-        metadata = {"name": self.note_name, "labels": load_pod_labels(self.name)}
-        manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {NOTE_KEY: text}}
+    def keep(self, kind: str, text: str) -> None:
+        """Keep a text in a Secret of this RayService's checks, NOTE or HEADERS."""
+        name = self.secret_name(kind)
+        metadata = {"name": name, "labels": load_pod_labels(self.name)}
+        manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {SECRET_KEY: text}}
         try:
-            self.api.request("POST", self.notes_path, body=manifest)
+            self.api.request("POST", self.secrets_path, body=manifest)
         except ApiFailure as error:
             # An earlier try may have worked and its answer been lost.
             if error.status != 409:
                 raise
-            self.patch(f"{self.notes_path}/{self.note_name}", stringData=manifest["stringData"])
+            self.patch(f"{self.secrets_path}/{name}", stringData=manifest["stringData"])
 
-    def forget_note(self) -> None:
-        self.api.delete(f"{self.notes_path}/{self.note_name}")
+    def forget(self, kind: str) -> None:
+        self.api.delete(f"{self.secrets_path}/{self.secret_name(kind)}")
 
     # Following
 

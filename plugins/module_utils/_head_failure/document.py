@@ -101,7 +101,8 @@ def asked_for(plan: Plan) -> dict:
     if commands:
         shown = {key: commands[key] and described(commands[key]) for key in ("begin", "end")}
         commands = {**shown, "effect": commands["effect"]}
-    return {**asdict(plan), "failure_commands": commands}
+    load = [{**entry, "headers": entry["headers"] and sorted(entry["headers"])} for entry in plan.load]
+    return {**asdict(plan), "failure_commands": commands, "load": load}
 
 
 def summary(plan: Plan, evidence: Evidence, limit: dict) -> dict:

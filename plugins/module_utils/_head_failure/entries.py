@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from urllib.parse import urlsplit
 
 MOST_REQUESTS = 1000.0  # a second, in all: what one generator holds
@@ -18,6 +19,7 @@ ARGUMENT_SPEC = {
         "path": {"type": "str", "required": True},
         "method": {"type": "str", "choices": ["GET", "POST"], "default": "GET"},
         "body": {"type": "dict"},
+        "headers": {"type": "dict", "no_log": True},
         "stream": {"type": "bool", "default": False},
         "rate": {"type": "float"},
         "users": {"type": "int"},
@@ -30,6 +32,9 @@ ARGUMENT_SPEC = {
     "required_one_of": [("rate", "users")],
     "default": [{"name": "requests", "path": "/infer?sentence=hello", "rate": 20}],
 }
+# By RFC 9110; of the connection the client itself takes care.
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+OWN_HEADERS = ("connection", "content-length", "host", "transfer-encoding")
 POSITIVE = ("rate", "users", "think_seconds", "request_timeout", "max_gap_seconds")
 
 
@@ -64,14 +69,27 @@ def _entry_problem(entry: dict) -> str:
         return f"path is {path!r}; expected: a path from / on, with its query, in printable ASCII without blanks"
     if entry["body"] is not None and entry["method"] == "GET":
         return "it has a body; expected: none with method GET"
+    for name, value in (entry["headers"] or {}).items():
+        if not HEADER_NAME.fullmatch(name) or name.lower() in OWN_HEADERS:
+            return f"it has a header {name!r}; expected: a name of letters, digits and -, and none of {', '.join(OWN_HEADERS)}"
+        # What it is belongs into no message.
+        if not isinstance(value, str | int) or not str(value).isascii() or not str(value).isprintable():
+            return f"its header {name} has a value that cannot be sent; expected: printable ASCII"
     return ""
 
 
 def as_sent(entry: dict) -> dict:
-    """The entry for the generator: the body of a stream asks for a stream."""
+    """The entry on the generator's command line: the body of a stream asks for a stream, and headers are no one else's business."""
+    sent = {key: value for key, value in entry.items() if key != "headers"}
     if entry["stream"] and entry["body"] is not None:
-        return {**entry, "body": {**entry["body"], "stream": True}}
-    return entry
+        sent["body"] = {**entry["body"], "stream": True}
+    return sent
+
+
+def headers(load: list[dict]) -> str:
+    """The headers of each entry that has any, by its name, as the generator finds them in its environment; "" for none at all."""
+    given = {entry["name"]: entry["headers"] for entry in load if entry["headers"]}
+    return json.dumps(given) if given else ""
 
 
 def nominal_rate(entry: dict) -> float:

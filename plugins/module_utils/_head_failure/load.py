@@ -17,7 +17,7 @@ import typing as t
 from collections.abc import Callable, Iterable
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import HEADERS, Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator import (
     answer,
     client,
@@ -131,18 +131,26 @@ class Load:
 
 
 class PodLoad(Load):
-    """The load generator in a pod of the cluster. It ends C(life.SILENCE_SECONDS) after our last call, thus when we are gone."""
+    """The load generator in a pod of the cluster. It ends C(life.SILENCE_SECONDS) after our last call, thus when we are gone.
+
+    headers: as C(entries.headers), for the pod that has them from the Secret.
+    """
 
     arguments = ("--end-without-calls", str(LIFE_PORT))
 
-    def __init__(self, cluster: Cluster, manifest: dict, log: SampleLog, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, cluster: Cluster, manifest: dict, log: SampleLog, clock: Callable[[], float], headers: str = ""
+    ) -> None:
         super().__init__(log, clock)
         self._cluster = cluster
         self._manifest = manifest
+        self._headers = headers
         self.name = ""
 
     def _begin(self) -> None:
         try:
+            if self._headers:
+                self._cluster.keep(HEADERS, self._headers)
             self.name = self._cluster.create_pod(self._manifest)["metadata"]["name"]
         except ApiFailure as error:
             raise LoadError(f"the load pod cannot be created: {error}") from error
@@ -198,15 +206,23 @@ class PodLoad(Load):
 
     def _end(self) -> None:
         self._cluster.remove_load_pods()
+        if self._headers:
+            self._cluster.forget(HEADERS)
 
 
 class LocalLoad(Load):
-    """The load generator as a process of this machine. It ends with the pipe that we hold, thus when we are gone."""
+    """The load generator as a process of this machine. It ends with the pipe that we hold, thus when we are gone.
+
+    headers: as C(entries.headers).
+    """
 
     arguments = ("--end-with-stdin",)
 
-    def __init__(self, program: list[str], directory: str, log: SampleLog, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, program: list[str], directory: str, log: SampleLog, clock: Callable[[], float], headers: str = ""
+    ) -> None:
         super().__init__(log, clock)
+        self._environment = {**os.environ, **({run.HEADERS_VARIABLE: headers} if headers else {})}
         self._program = program
         self._output = os.path.join(directory, "head-failure-load.jsonl")
         self._errors = os.path.join(directory, "head-failure-load.err")
@@ -214,10 +230,10 @@ class LocalLoad(Load):
 
     def _begin(self) -> None:
         with open(self._output, "wb") as output, open(self._errors, "wb") as errors:
-            command = [sys.executable, *self._program]
+            streams = {"stdin": subprocess.PIPE, "stdout": output, "stderr": errors}
             # It goes on while the module works; run_command would wait for its end.
             # pylint: disable-next=ansible-bad-function
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=errors)
+            self._process = subprocess.Popen([sys.executable, *self._program], env=self._environment, **streams)
 
     def _follow(self) -> None:
         pending = ""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import load_pod_labels
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import SECRET_KEY, load_pod_labels
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator.run import HEADERS_VARIABLE
 
 CONTAINER = "load"
 # What the pod may take beyond the generator's own limits before the cluster itself ends it: start-up and image pull.
@@ -27,13 +28,15 @@ def load_pod(
     worker: dict,
     cluster_name: str,
     avoid: str = "",
+    headers_secret: str = "",
 ) -> dict:
     """Return the manifest.
 
     program: arguments of python3; it travels in the pod's own command, so that this pod is all that ever has to be cleaned
     up. rate: requests a second. seconds: how long the load lasts at most. worker: a worker Pod object, whose pull secrets
     and tolerations are taken because its image is. avoid: name of a node on which the pod must not be, as it will be lost, if
-    any. The pod prefers a node without the head, and one where the image is.
+    any. headers_secret: name of the Secret with the load's headers, if any. The pod prefers a node without the head, and one where
+    the image is.
     """
     spec = worker.get("spec", {})
     tolerations = [
@@ -42,6 +45,7 @@ def load_pod(
         if not str(entry.get("key", "")).startswith("node.kubernetes.io/")
     ]
     of_cluster = {"ray.io/cluster": cluster_name}
+    headers = {"valueFrom": {"secretKeyRef": {"name": headers_secret, "key": SECRET_KEY}}}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -66,6 +70,7 @@ def load_pod(
                     "imagePullPolicy": "IfNotPresent",
                     # $( would be read as a variable of the container's environment; $$( is how it is meant literally.
                     "command": ["python3", *(argument.replace("$(", "$$(") for argument in program)],
+                    "env": [{"name": HEADERS_VARIABLE, **headers}] if headers_secret else [],
                     "resources": {
                         "requests": {"cpu": f"{CPU_LEAST + CPU_EACH * rate:.0f}m", "memory": "128Mi"},
                         "limits": {"memory": "256Mi"},

@@ -14,7 +14,9 @@ from functools import partial
 
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import (
     CHECK_LABEL,
+    HEADERS,
     NODES,
+    NOTE,
     Cluster,
 )
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
@@ -87,12 +89,12 @@ def scale_back(cluster: Cluster, deployment: dict, replicas: int) -> None:
 
 def note(cluster: Cluster, failure: str, node: str, end: list[str]) -> None:
     """Note down which command undoes a failure: in a Secret, as what is in a command may be one."""
-    cluster.keep_note(json.dumps({"failure": failure, "node": node, "end": end}))
+    cluster.keep(NOTE, json.dumps({"failure": failure, "node": node, "end": end}))
 
 
 def call_end(cluster: Cluster, end: list[str], command: Callable[[list[str]], None]) -> None:
     command(end)
-    cluster.forget_note()
+    cluster.forget(NOTE)
 
 
 def perform(actions: Iterable[Callable[[], object]]) -> None:
@@ -123,7 +125,9 @@ def left(cluster: Cluster, command: Callable[[list[str]], None] = run_program) -
         if whose == owner:
             words = f"Deployment {full_name(deployment)} scaled to {replicas}"
             found.append(Left(words, partial(scale_back, cluster, deployment, int(replicas))))
-    for text in seen(cluster.notes):
+    if seen(partial(cluster.kept, HEADERS)):
+        found.append(Left("headers of the load deleted", partial(cluster.forget, HEADERS)))
+    for text in seen(partial(cluster.kept, NOTE)):
         noted = json.loads(text)
         of_node = noted["node"] and f" of node {noted['node']}"
         words = f"failure {noted['failure']}{of_node} undone"
@@ -135,7 +139,7 @@ def end_of_a_note(cluster: Cluster, end: list[str], command: Callable[[list[str]
     try:
         call_end(cluster, end, command)
     except StrikeError as error:
-        where = f"{cluster.namespace}/{cluster.note_name}"
+        where = f"{cluster.namespace}/{cluster.secret_name(NOTE)}"
         raise StrikeError(f"{error}. If that command can do no more, undo the failure and delete the Secret {where}") from error
 
 

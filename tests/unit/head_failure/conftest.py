@@ -101,6 +101,7 @@ def entry(name="short", **values):
         "path": "/infer?sentence=x",
         "method": "GET",
         "body": None,
+        "headers": None,
         "stream": False,
         "rate": None if values.get("users") else 10.0,
         "users": None,

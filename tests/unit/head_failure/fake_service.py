@@ -67,7 +67,7 @@ class FakeApi:
     def find(self, path):
         name = path.rsplit("/", 1)[1]
         if "/secrets/" in path:
-            return self.secret
+            return self.secret if path.endswith("-check") else None
         if "/rayservices/" in path:
             return self.rayservice
         if "/rayclusters/" in path:

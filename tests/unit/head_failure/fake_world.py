@@ -15,7 +15,7 @@ NOTE = "rayops.io/head-failure-check"
 NODE = "/api/v1/nodes/node-1"
 OPERATOR = "/apis/apps/v1/namespaces/kuberay/deployments/operator"
 SECRETS = "/api/v1/namespaces/ns/secrets"
-SECRET = f"{SECRETS}/svc-head-failure-check"
+SECRET, HEADERS = (f"{SECRETS}/svc-head-failure-{end}" for end in ("check", "load"))
 
 
 class World:
@@ -38,7 +38,7 @@ class World:
 
     def find(self, path):
         found = self.head if "/pods/" in path else self.objects.get(path)
-        if path == SECRET and found:
+        if path in (SECRET, HEADERS) and found:
             return {**found, "data": {key: b64encode(text.encode()) for key, text in found["stringData"].items()}}
         return found
 
@@ -98,7 +98,7 @@ class World:
 
     def noted(self):
         """What a failure has noted down in the Secret, None without one."""
-        return json.loads(self.objects[SECRET]["stringData"]["undo"]) if SECRET in self.objects else None
+        return json.loads(self.objects[SECRET]["stringData"]["text"]) if SECRET in self.objects else None
 
 
 def merge(thing, values):

@@ -92,6 +92,13 @@ def test_commands_are_shown_without_their_arguments(build):
     assert document_of(plan, build.evidence())["plan"]["failure_commands"]["end"] is None
 
 
+def test_headers_are_shown_without_their_values(build):
+    load = [build.entry(headers={"X-Key": "s3cret", "Accept": "a/b"})]
+    got = document_of(replace(build.plan, load=load), build.evidence())
+    assert got["plan"]["load"][0]["headers"] == ["Accept", "X-Key"]
+    assert "s3cret" not in json.dumps(got)
+
+
 def test_versions(build):
     galaxy = yaml.safe_load((Path(__file__).parents[3] / "galaxy.yml").read_text(encoding="utf-8"))
     versions = document_of(build.plan, build.evidence(versions={"ray": "2.60.0"}))["versions"]

@@ -46,13 +46,19 @@ WRONG = {
     "path is '/a b'; expected: a path": {"path": "/a b"},
     "path is '/a\\r\\nX: y'; expected: a path": {"path": "/a\r\nX: y"},
     "path is '/ä'; expected: a path": {"path": "/ä"},
+    "it has a header 'X:y'; expected: a name": {"headers": {"X:y": "s3cret"}},
+    "it has a header 'Host'; expected: a name": {"headers": {"Host": "s3cret"}},
+    "its header X has a value that cannot be sent; expected: printable ASCII": {"headers": {"X": "s3cret\r\nY: z"}},
+    "its header Y has a value that cannot be sent; expected: printable": {"headers": {"X": 7, "Y": None}},
     "it has a body; expected: none with method GET": {"body": {"a": 1}},
 }
 
 
 @pytest.mark.parametrize(("words", "values"), WRONG.items(), ids=WRONG)
 def test_wrong_entries(build, words, values):
-    assert entries.problem([build.entry(**values)], None).startswith(f"load entry 'short': {words}")
+    found = entries.problem([build.entry(**values)], None)
+    assert found.startswith(f"load entry 'short': {words}")
+    assert "s3cret" not in found
 
 
 def test_wrong_loads(build):
@@ -85,6 +91,14 @@ def test_a_stream_asks_for_a_stream(build):
     load = [build.entry(method="POST", body={"model": "m"}, stream=True), build.entry("plain", method="POST", body={})]
     *_others, sent = entries.generator_arguments("http://x", load, 2.5)
     assert [entry["body"] for entry in json.loads(sent)] == [{"model": "m", "stream": True}, {}]
+
+
+def test_headers_are_not_on_the_command_line(build):
+    load = [build.entry(headers={"Authorization": "Bearer s3cret"}), build.entry("plain")]
+    assert entries.problem(load, None) == ""
+    assert "s3cret" not in "".join(entries.generator_arguments("http://x", load, 2.5))
+    assert json.loads(entries.headers(load)) == {"short": {"Authorization": "Bearer s3cret"}}
+    assert entries.headers(load[1:]) == ""
 
 
 def test_the_mix_of_the_readme():

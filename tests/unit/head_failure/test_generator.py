@@ -20,7 +20,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.entries import generator_arguments
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.entries import generator_arguments, headers
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.generator import (
     answer,
     client,
@@ -277,6 +277,21 @@ def test_kinds_at_the_same_time(entry):
     assert counts["a"] == counts["c"] == 4
     assert counts["b"] >= 2
     assert log.begun_until(1e10) == list(counts.values())
+
+
+def test_headers_come_by_the_environment(entry, tmp_path):
+    load = [entry("a", headers={"X-Key": "s3cret", "accept": "a/b"}), entry("b", method="POST", body={})]
+    with server(lambda *_: [OK]) as there:
+        arguments = generator_arguments(f"http://127.0.0.1:{there.port}", load, 0.05)
+        program = generator_program([*arguments, *LocalLoad.arguments])
+        with LocalLoad(program, str(tmp_path), SampleLog(load, 0.05), time.time, headers(load)) as running:
+            running.start()
+            running.complete(running.log.started + 0.05, 5)
+    first, second = sorted((request for _number, request in there.seen), key=lambda request: b"POST" in request)
+    assert b"\r\nX-Key: s3cret\r\naccept: a/b\r\n\r\n" in first
+    assert b"Accept: */*" not in first
+    assert b"s3cret" not in second
+    assert b"\r\nAccept: */*\r\nContent-Type: application/json\r\nContent-Length: 2\r\n" in second
 
 
 def test_sigterm_ends_it_at_once(entry):

@@ -23,7 +23,7 @@ class Cluster:
     def __init__(self, *logs):
         self.logs = list(logs)
         self.removed = threading.Event()
-        self.calls = []
+        self.calls, self.secrets = [], {}
 
     def create_pod(self, _manifest):
         return {"metadata": {"name": "load-1"}}
@@ -39,6 +39,12 @@ class Cluster:
     def call_pod(self, name, port):
         self.calls.append((name, port))
         raise ApiFailure("not yet")
+
+    def keep(self, kind, text):
+        self.secrets[kind] = text
+
+    def forget(self, kind):
+        del self.secrets[kind]
 
     def remove_load_pods(self):
         self.removed.set()
@@ -141,3 +147,11 @@ def test_the_pod_is_called_until_the_load_ends(log):
     calls = len(cluster.calls)
     time.sleep(0.1)
     assert len(cluster.calls) == calls
+
+
+def test_headers_are_there_for_as_long_as_the_load(log):
+    cluster = Cluster(spoken(2, 10))
+    with load.PodLoad(cluster, {}, log, time.time, '{"a": {}}') as running:
+        running.start()
+        assert cluster.secrets == {"head-failure-load": '{"a": {}}'}
+    assert cluster.secrets == {}

@@ -68,6 +68,14 @@ def test_it_is_not_where_a_node_will_be_lost():
     }
 
 
+def test_headers_come_from_a_secret():
+    assert manifest()["spec"]["containers"][0]["env"] == []
+    got = load_pod("svc", "ns", "ray:1", ["-c", "pass"], 20.0, 250.5, WORKER, "svc-abcde", headers_secret="svc-h")
+    assert got["spec"]["containers"][0]["env"] == [
+        {"name": "RAYOPS_LOAD_HEADERS", "valueFrom": {"secretKeyRef": {"name": "svc-h", "key": "text"}}}
+    ]
+
+
 def test_the_kubelet_must_not_read_the_program_as_variables():
     command = manifest(["-c", "print('$(HOME)')", "$(x)"])["spec"]["containers"][0]["command"]
     assert command[-2:] == ["print('$$(HOME)')", "$$(x)"]

@@ -39,6 +39,7 @@ def leave(world, cluster):
         {"metadata": {"name": "load-2"}},
     ]
     undo.note(cluster, "head_node_lost", "node-9", ["mend", "node-9"])
+    cluster.keep("head-failure-load", "{}")
     world.log.clear()
 
 
@@ -49,6 +50,7 @@ def test_what_is_ours_is_undone(world, cluster):
         "load pod load-2 deleted",
         "node node-1 uncordoned",
         "Deployment kuberay/operator scaled to 1",
+        "headers of the load deleted",
         "failure head_node_lost of node node-9 undone",
     ]
     assert world.log == []
@@ -57,6 +59,7 @@ def test_what_is_ours_is_undone(world, cluster):
         ("delete", "load-2"),
         ("node-1", {"unschedulable": None}),
         ("operator", {"replicas": 1}),
+        ("delete", "svc-head-failure-load"),
         ("mend", "node-9"),
         ("delete", "svc-head-failure-check"),
     ]
@@ -115,7 +118,7 @@ def test_the_module(world, cluster, run, tmp_path):
     assert (world.log, list(tmp_path.iterdir())) == ([], [])
     done = run()
     assert (foreseen["changed"], foreseen["undone"]) == (done["changed"], done["undone"]) == (True, done["undone"])
-    assert len(done["undone"]) == 4
+    assert len(done["undone"]) == 5
     assert (tmp_path / "mended").exists()
     world.load_pods = []
     assert (run()["changed"], run()["undone"]) == (False, [])

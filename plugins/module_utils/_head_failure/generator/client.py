@@ -44,18 +44,22 @@ class Target:
 
     def request(self, entry):
         """The bytes of a request of a load entry."""
-        lines = [
-            entry["method"] + " " + self._prefix + entry["path"] + " HTTP/1.1",
-            "Host: " + self._host_header,
-            "User-Agent: rayops-serve-ha-head-failure-check",
-            "Accept: " + ("text/event-stream" if entry["stream"] else "*/*"),
-        ]
+        headers = {
+            "Host": self._host_header,
+            "User-Agent": "rayops-serve-ha-head-failure-check",
+            "Accept": "text/event-stream" if entry["stream"] else "*/*",
+        }
         body = b""
         if entry["body"] is not None:
             body = json.dumps(entry["body"]).encode()
-            lines += ["Content-Type: application/json", "Content-Length: " + str(len(body))]
+            headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
         if entry["connection"] == "new":
-            lines.append("Connection: close")
+            headers["Connection"] = "close"
+        given = entry.get("headers", {})
+        replaced = {name.lower() for name in given}
+        headers = {name: value for name, value in headers.items() if name.lower() not in replaced}
+        first = entry["method"] + " " + self._prefix + entry["path"] + " HTTP/1.1"
+        lines = [first, *(name + ": " + str(value) for name, value in [*headers.items(), *given.items()])]
         return "\r\n".join([*lines, "", ""]).encode("ascii") + body
 
     async def resolve(self):

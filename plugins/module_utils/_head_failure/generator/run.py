@@ -44,6 +44,7 @@ from .lines import EXIT_GRACE, Writer
 START_DELAY = 0.5  # the first requests are due this long after the set-up, so that they do not start late
 TICK_SECONDS = 0.05
 TICKS_A_LINE = 10
+HEADERS_VARIABLE = "RAYOPS_LOAD_HEADERS"  # as a command line is seen by many, and they may be secret
 PRESSURE = "/proc/pressure/cpu"  # its first line is of some task, its second of all
 
 
@@ -237,6 +238,9 @@ def main(arguments):
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     # As process 1 of a container Python would ignore SIGTERM, and a pod would take its whole grace period to go.
     signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
+    given = json.loads(os.environ.get(HEADERS_VARIABLE, "{}"))
+    for entry in options.load:
+        entry["headers"] = given.get(entry["name"], {})
     if options.end_with_stdin:
         end_with_stdin()
     # The hard limit works whatever the event loop or the reader of stdout does.
