@@ -75,7 +75,8 @@ def put_right(cluster: Cluster) -> bool:
     """Undo what a killed check of this RayService has left; whether there was anything. Raises Refusal, ApiFailure."""
     found = left(cluster)
     try:
-        perform(one.undo for one in found)
+        with deferred():
+            perform(one.undo for one in found)
     except StrikeError as error:
         raise Refusal(f"what a killed check has left could not be undone: {error}") from error
     for one in found:

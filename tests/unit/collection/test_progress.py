@@ -9,7 +9,6 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -88,47 +87,6 @@ def test_a_task_is_over_when_its_file_is_let_go_or_gone(monkeypatch: pytest.Monk
     assert task_is_over()
 
 
-# As Ansible has it: the module is the child of a shell, which is the child of a worker, which is the child of ansible-playbook.
-ANSIBLE = """
-import os, subprocess, sys, time
-from ansible_collections.rayops.serve_ha.plugins.plugin_utils._progress import followed_file
-
-worker = os.fork()
-if worker == 0:
-    with followed_file(lambda line: None) as path:
-        command = f"RAYOPS_PROGRESS_FILE={path} {sys.executable} -c '{sys.argv[1]}'; true"
-        subprocess.run(["sh", "-c", command], check=True)
-    os._exit(0)
-print(worker, flush=True)
-time.sleep(60)
-"""
-LONG_MODULE = """
-import time
-from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import task_is_over
-
-print("works", flush=True)
-time.sleep(0.5)
-print(task_is_over(), flush=True)
-while not task_is_over():
-    time.sleep(0.1)
-print("over", flush=True)
-"""
-
-
-@pytest.mark.parametrize("killed", ["ansible", "worker"])
-def test_a_module_notices_that_its_ansible_was_killed(killed: str) -> None:
-    process = subprocess.Popen([sys.executable, "-c", ANSIBLE, LONG_MODULE], stdout=subprocess.PIPE, text=True)
-    try:
-        worker = int(process.stdout.readline())
-        assert [process.stdout.readline() for _line in range(2)] == ["works\n", "False\n"]
-        os.kill(worker if killed == "worker" else process.pid, signal.SIGKILL)
-        assert process.stdout.readline() == "over\n"
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
 MODULE = """
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report
@@ -160,22 +118,21 @@ PLAYBOOK = """
 """
 
 
-def test_a_module_runs_with_its_lines_shown(tmp_path: Path) -> None:
+def toy(tmp_path: Path, module: str, playbook: str) -> tuple[list[str], dict[str, str]]:
+    """Command and environment of a playbook, with a module toy that has the action plugin."""
     collection = tmp_path / "ansible_collections/rayops/serve_ha/plugins"
-    for directory, text in (("modules", MODULE), ("action", ACTION)):
+    for directory, text in (("modules", module), ("action", ACTION)):
         (collection / directory).mkdir(parents=True)
         (collection / directory / "toy.py").write_text(text)
     for directory in ("module_utils", "plugin_utils"):
         (collection / directory).symlink_to(Path(__file__).parents[3] / "plugins" / directory)
-    playbook = tmp_path / "play.yml"
-    playbook.write_text(PLAYBOOK)
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(tmp_path),
-        "PYTHONPATH": "",
-        "TMPDIR": str(tmp_path),
-    }
-    argv = ["ansible-playbook", "--inventory", "mistral,", str(playbook)]
+    (tmp_path / "play.yml").write_text(playbook)
+    paths = {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path), "PYTHONPATH": "", "TMPDIR": str(tmp_path)}
+    return ["ansible-playbook", "--inventory", "mistral,", str(tmp_path / "play.yml")], {**os.environ, **paths}
+
+
+def test_a_module_runs_with_its_lines_shown(tmp_path: Path) -> None:
+    argv, environment = toy(tmp_path, MODULE, PLAYBOOK)
     run = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
     assert run.returncode == 0, run.stdout + run.stderr
     assert [line for line in run.stdout.splitlines() if line.startswith("[mistral]")] == [
@@ -184,3 +141,46 @@ def test_a_module_runs_with_its_lines_shown(tmp_path: Path) -> None:
     ]
     assert run.stdout.index("[mistral] step 1") < run.stdout.index("changed: [mistral]")
     assert list(tmp_path.glob("rayops-progress-*")) == []
+
+
+LONG_MODULE = """
+import os, time
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rayops.serve_ha.plugins.module_utils._progress import report, task_is_over
+
+module = AnsibleModule({"said": {"type": "path"}})
+time.sleep(1)
+report(f"works, {'over' if task_is_over() else 'not over'}")
+while not task_is_over():
+    time.sleep(0.1)
+open(module.params["said"], "w").close()
+module.exit_json()
+"""
+LONG_PLAYBOOK = """
+- hosts: mistral
+  gather_facts: false
+  vars: {ansible_connection: local, ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+  tasks:
+    - rayops.serve_ha.toy: {said: "{{ playbook_dir }}/over"}
+"""
+
+
+@pytest.mark.parametrize("worker_too", [False, True])
+def test_a_module_notices_that_its_ansible_was_killed(tmp_path: Path, worker_too: bool) -> None:
+    argv, environment = toy(tmp_path, LONG_MODULE, LONG_PLAYBOOK)
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+    try:
+        assert "[mistral] works, not over\n" in iter(process.stdout.readline, "")
+        worker = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+        assert not (tmp_path / "over").exists()
+        process.kill()
+        if worker_too:
+            os.kill(worker, signal.SIGKILL)
+        until = time.monotonic() + 20
+        while not (tmp_path / "over").exists():
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
