@@ -9,6 +9,7 @@ import threading
 
 import pytest
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import state
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import FAILURES, NODE_LEAST
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.timeline import Timeline
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.watch import (
@@ -17,7 +18,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.watc
     ask_dashboard,
     await_silence,
 )
-from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
+from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import Answer, ApiFailure
 
 
 def entry(uid, version="1"):
@@ -176,6 +177,41 @@ def test_silence(build, effect, silent, away, seen):
     await_silence(Speaker(moments, silent, away), timeline, effect, "node-1", lambda: moments.now, moments)
     assert timeline.transitions.get("effect_seen") == seen
     assert moments.now == (seen or 50.5)
+
+
+class Asked:
+    """An API that answers, but for C(silent) parts of paths. paths: what it was asked."""
+
+    def __init__(self, *silent):
+        self.silent, self.paths = silent, []
+
+    def find(self, path):
+        return self.once("GET", path).json()
+
+    def once(self, _method, path, **_named):
+        self.paths.append(path)
+        if any(part in path for part in self.silent):
+            raise ApiFailure("timed out")
+        return Answer(200, {}, '{"spec": {"renewTime": "now"}}')
+
+
+def test_where_signs_of_life_are_asked_for_and_given(build):
+    api = Asked()
+    cluster = Cluster(api, "ns", "svc")
+    assert cluster.renewed("node-1") == "now"
+    assert cluster.redis_answers(build.head("h1")) is True
+    cluster.call_pod("load-1", 8099)
+    assert api.paths == [
+        "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node-1",
+        "/api/v1/namespaces/ns/pods/svc-head-h1:8265/proxy/api/jobs/",
+        "/api/v1/namespaces/ns/pods/load-1:8099/proxy/",
+    ]
+
+
+def test_redis_is_not_blamed_for_the_api_server(build):
+    assert Cluster(Asked("jobs"), "ns", "svc").redis_answers(build.head("h1")) is False
+    with pytest.raises(ApiFailure):
+        Cluster(Asked("jobs", "version"), "ns", "svc").redis_answers(build.head("h1"))
 
 
 def test_a_loss_as_short_as_is_allowed_shows():
