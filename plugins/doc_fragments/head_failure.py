@@ -71,6 +71,7 @@ options:
             for, or that the head restarts. Right for a Redis that is out of reach, and for one that is away for longer than that.
           - V(head_restarted) is that the head's container restarts, or that there is a new head, as after a restart or a
             failover of Redis, which the GCS does not survive. It may come half a minute after the commands have ended.
+          - With either, Redis is back when the GCS answers again what it has to ask Redis for.
         type: str
         choices: [redis_silent, head_restarted]
   failure_seconds:

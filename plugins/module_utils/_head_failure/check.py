@@ -189,7 +189,7 @@ class Run:
         followers = watches(self._cluster, self._ready.before.cluster_name, self._timeline, self._clock)
         for watch in followers:
             threading.Thread(target=watch.run, args=(self._stop,), daemon=True).start()
-        arguments = (self._cluster, self._timeline, self._clock, self._stop)
+        arguments = (self._cluster, self._timeline, self._plan.promise.of_redis, self._clock, self._stop)
         threading.Thread(target=ask_dashboard, args=arguments, daemon=True).start()
         # Pods and the RayService; events are a comfort that some accounts may not read.
         for watch in followers[:2]:

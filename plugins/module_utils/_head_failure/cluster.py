@@ -143,10 +143,11 @@ class Cluster:
             time.sleep(1)
         return answer
 
-    def gcs_answers(self, head: state.Pod) -> bool:
-        """Whether the dashboard of that head pod finds its GCS healthy."""
+    def gcs_answers(self, head: state.Pod, from_redis: bool = False) -> bool:
+        """Whether the dashboard of that head pod finds its GCS healthy; C(from_redis): which answers from Redis too."""
         try:
-            return "success" in self._dashboard(head, "api/gcs_healthz")
+            healthy = "success" in self._dashboard(head, "api/gcs_healthz")
+            return healthy and (not from_redis or self.redis_answers(head))
         except ApiFailure:
             return False
 

@@ -33,6 +33,11 @@ class Failure:
         """Whether the caller brings the commands that cause and undo it."""
         return bool(self.effect)
 
+    @property
+    def of_redis(self) -> bool:
+        """Whether it is Redis that is lost, and that has to answer again."""
+        return self.effect in ("redis_silent", "head_restarted")
+
 
 # What can be seen of a failure from outside.
 EFFECTS = {

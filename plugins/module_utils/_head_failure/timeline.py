@@ -30,8 +30,6 @@ TRANSITIONS = {
 }
 # What a head that is lost again takes with it.
 OF_NEW_HEAD = ("new_head_created", "new_head_scheduled", "new_head_started")
-# What the head's own restart is the effect of.
-OF_RESTART = ("redis_silent", "head_restarted")
 OF_RETURN = ("gcs_back", "head_ready", "serve_controller_back", "applications_running")
 EVENTS_KEPT = 20
 EVENTS_SAID = 5
@@ -248,7 +246,7 @@ class Timeline:
                 self._mark("head_restarted", at)
             elif earlier is not None:
                 self._note(f"the container of the new head {pod.name} restarted", at)
-        if self._failure.effect in OF_RESTART and recovery.is_another(self._old_head, pod):
+        if self._failure.of_redis and recovery.is_another(self._old_head, pod):
             self._mark("effect_seen", at)
         turned = recovery.has_turned(self._failure, self._old_head, pod)
         if turned and (new or self.head is None or self.head.uid == pod.uid):

@@ -105,8 +105,13 @@ def watches(cluster: Cluster, cluster_name: str, timeline: Timeline, clock: Call
     ]
 
 
-def ask_dashboard(cluster: Cluster, timeline: Timeline, clock: Callable[[], float], stop: threading.Event) -> None:
-    """Ask the head's dashboard from each failure on: often until everything is back, then now and then."""
+def ask_dashboard(
+    cluster: Cluster, timeline: Timeline, of_redis: bool, clock: Callable[[], float], stop: threading.Event
+) -> None:
+    """Ask the head's dashboard from each failure on: often until everything is back, then now and then.
+
+    of_redis: the failure is that of Redis, from which the GCS has to answer again.
+    """
     asked = 0.0
     while not stop.wait(DASHBOARD_SECONDS):
         head, now = timeline.head, clock()
@@ -114,7 +119,7 @@ def ask_dashboard(cluster: Cluster, timeline: Timeline, clock: Callable[[], floa
         if head is None or not head.started or now < asked + pause:
             continue
         asked = now
-        gcs = timeline.gcs or cluster.gcs_answers(head)
+        gcs = timeline.gcs or cluster.gcs_answers(head, of_redis)
         serve = cluster.try_serve(head) if gcs else None
         timeline.dashboard(head, gcs, serve, asked, clock())
 

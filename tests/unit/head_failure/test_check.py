@@ -253,6 +253,16 @@ def test_redis_out_of_reach_for_a_moment(fake, cluster, plan, monkeypatch):
     assert one.struck < one.transitions["effect_seen"] < one.undone <= one.recovered
 
 
+def test_redis_that_stays_away_is_not_back(fake, cluster, plan, monkeypatch):
+    """The GCS lives on and says that it is well."""
+    monkeypatch.setitem(watch.SILENCE_SECONDS, "redis_silent", 1.0)
+    monkeypatch.setattr(check, "Strike", partial(check.Strike, command=lambda _words: setattr(fake, "redis", False)))
+    plan = redis_lost(plan, recovery_timeout=4)
+    evidence, _load = run(plan, cluster)
+    assert "effect_seen" in evidence.rounds[0].transitions
+    assert any("the GCS did not answer" in reason for reason in judge(plan, evidence).reasons)
+
+
 def test_what_nobody_could_see_is_refused(fake, cluster):
     fake.redis = False
     with pytest.raises(check.Refusal, match="does not list jobs.* nobody could see whether the failure acts"):

@@ -117,14 +117,14 @@ def test_the_dashboard_is_asked_often_until_all_is_back_and_then_now_and_then(bu
     )
 
     class Dashboard:
-        def gcs_answers(self, _head):
-            return True
+        def gcs_answers(self, _head, from_redis):
+            return not from_redis
 
         def try_serve(self, _head):
             asked.append(moments.now)
             return state.parse_serve(build.serve_answer())
 
-    ask_dashboard(Dashboard(), timeline, lambda: moments.now, moments)
+    ask_dashboard(Dashboard(), timeline, False, lambda: moments.now, moments)
     assert asked == [5.0, 5.5, 6.0, 6.5, 7.0, 12.0, 17.0, 22.0]
     assert timeline.recovered == 7.0
 
