@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Figures, on a cluster of its own: wall time of a first and a second site.yml, memory, the load generator's lateness.
+"""Figures: the load generator's lateness, and on a cluster of its own wall time of a first and a second site.yml, and memory.
 
 The caches have to be warm (run site.yml once before), or the first figure is the time of a build.
 """
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
+import multiprocessing.connection
 import os
 import re
 import subprocess
@@ -48,37 +50,67 @@ def available_memory() -> float:
         return int(re.search(r"MemAvailable:\s+(\d+) kB", file.read()).group(1)) * 1024 / 1e9
 
 
-async def answer(reader, writer) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
-    await writer.drain()
-    writer.close()
+class Answering(asyncio.Protocol):
+    """A web server's side of a connection, as fast as Python can be."""
+
+    def connection_made(self, transport):
+        self.transport, self.data = transport, b""
+
+    def data_received(self, data):
+        *requests, self.data = (self.data + data).split(b"\r\n\r\n")
+        for request in requests:
+            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+            if b"Connection: close" in request:
+                self.transport.close()
 
 
-async def lateness(rate: int, seconds: int) -> tuple[float, float]:
-    """Median and 99th percentile, in ms, of how late requests were really sent, against a server in this process."""
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+def serve(port: multiprocessing.connection.Connection) -> None:
+    """Answer requests on a port of this machine, which is told, until the process is ended."""
+
+    async def forever() -> None:
+        server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0, backlog=1024)
+        port.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(forever())
+
+
+def generate(port: int, rate: int, seconds: int, connection: str) -> str:
+    """Run the load generator as a pod does, and say how it fared."""
     entry = {"name": "bench", "path": "/", "method": "GET", "body": None, "stream": False, "rate": rate, "users": None}
-    entry |= {"think_seconds": 1, "connection": "new", "request_timeout": 5, "max_gap_seconds": 5}
+    entry |= {"think_seconds": 1, "connection": connection, "request_timeout": 5, "max_gap_seconds": 5}
     arguments = ["--url", f"http://127.0.0.1:{port}", "--seconds", str(seconds), "--load", json.dumps([entry])]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "generator.run", *arguments, cwd=HEAD_FAILURE, stdout=asyncio.subprocess.PIPE
-    )
-    output, _errors = await process.communicate()
-    server.close()
+    command = [sys.executable, "-m", "generator.run", *arguments]
+    output = subprocess.run(command, cwd=HEAD_FAILURE, stdout=subprocess.PIPE, check=True).stdout
     lines = [json.loads(line) for line in output.splitlines()]
-    late = sorted(row[FIELDS.index("late")] for line in lines if "rows" in line for row in unpack(line["rows"]))
-    return late[len(late) // 2], late[int(len(late) * 0.99)]
+    rows = [dict(zip(FIELDS, row, strict=True)) for line in lines if "rows" in line for row in unpack(line["rows"])]
+    late, cpu = sorted(row["late"] for row in rows), sorted(line["cpu"] for line in lines if "cpu" in line)
+    failed = sum(row["status"] != 200 for row in rows)
+    return (
+        f"load generator at {rate} req/s, {connection} connections: {len(rows)} requests in {seconds} s, {failed} failed, "
+        f"sent {at(late, 0.5):.2f} ms late (median), {at(late, 0.99):.2f} ms (p99); "
+        f"{at(cpu, 0.5):.0%} of a processor (median), {cpu[-1]:.0%} at most"
+    )
+
+
+def at(ordered: list[float], share: float) -> float:
+    return ordered[int(len(ordered) * share)]
+
+
+def load_generator() -> None:
+    """Its lateness and its processor, against a server in another process."""
+    receiver, sender = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=serve, args=(sender,), daemon=True)
+    server.start()
+    port = receiver.recv()
+    for rate, connection in ((50, "new"), (1000, "new"), (1000, "kept")):
+        print(generate(port, rate, 10, connection), flush=True)
+    print("aim: under 5 ms (p99), and half a processor at 1000 req/s", flush=True)
+    server.terminate()
 
 
 def main() -> None:
-    median, p99 = asyncio.run(lateness(50, 20))
-    print(
-        f"load generator at 50 req/s: sends {median:.2f} ms late (median), {p99:.2f} ms (p99); aim: under 5 ms",
-        flush=True,
-    )
-
+    load_generator()
     playbook("teardown.yml")
     before = available_memory()
     first, _output = playbook("site.yml")
