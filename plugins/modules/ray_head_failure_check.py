@@ -48,6 +48,8 @@ options:
     description:
       - Directory, on the machine on which the module runs, for the four files of the report. It is created if needed.
       - Their names carry namespace, name and start of the check, so that reports of several checks stand side by side.
+      - They hold how the RayService is set up, such as environment, probes, tolerations, and the Serve config. Of what comes from a
+        Secret they name the source, and a value whose name sounds secret is left out.
     type: path
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
@@ -242,8 +244,10 @@ rounds:
   description:
     - What belongs to each failure. C(number), C(struck) (its time), C(second) (the same in seconds after the first failure),
       C(undone_seconds), C(head_seconds) (until one head was Ready for good), C(recovery_seconds), C(ended_seconds), C(done) (what
-      was done, in words), C(requests), C(failed), C(slow), and C(transitions), in order, as C(name), C(label) and C(seconds) after
-      this failure.
+      was done, in words), C(requests), C(failed), C(slow), C(head), which says what became of it, V(replaced), V(restarted) or V(kept)
+      (null where there was no one head to be seen), C(under_way), which has the requests that were under way when the failure began
+      (streams from their first token on), load entry to number, and C(transitions), in order, as C(name), C(label) and C(seconds)
+      after this failure.
     - Names are V(struck), V(effect_seen), V(old_head_gone), V(undone), V(new_head_created), V(new_head_scheduled), V(new_head_started),
       V(head_restarted), V(gcs_back), V(head_ready), V(serve_controller_back), V(workers_ready) and V(applications_running).
   returned: when the check was made

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import entries, state
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import configuration, entries, state
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.cluster import Cluster, service_problems
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.evidence import Evidence, Plan, Round
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.failures import Aim, Failure, aim
@@ -48,7 +48,7 @@ class Ready:
     """What the preconditions found.
 
     before: as in Evidence; aim: on whom the first failure falls; target: the URL that the paths of the load are appended
-    to; worker: a worker Pod object; versions: of the software and the machines, as in Cluster.
+    to; worker: a worker Pod object; versions: of the software and the machines, as in Cluster; configuration: of the RayService.
     """
 
     before: state.Snapshot
@@ -57,6 +57,7 @@ class Ready:
     target: str
     worker: dict
     versions: dict
+    configuration: dict
 
 
 def wall_clock() -> Callable[[], float]:
@@ -142,7 +143,8 @@ def _look(cluster: Cluster, url: str, target: str, failure: Failure) -> Ready:
         raise Refusal(f"{words}, so that nobody could see whether the failure acts")
     worker = cluster.pod(before.workers[0].name) or {}
     versions = cluster.versions(before.heads[0])
-    return Ready(before, aimed, state.fault_tolerant(rayservice), url, worker, versions)
+    tolerant, settings = state.fault_tolerant(rayservice), configuration.read(rayservice)
+    return Ready(before, aimed, tolerant, url, worker, versions, settings)
 
 
 def unwatchable(cluster: Cluster, failure: Failure, aimed: Aim) -> str:
@@ -315,4 +317,5 @@ class Run:
             events=tuple(self._timeline.events),
             obstacle=obstacle,
             versions=self._ready.versions,
+            configuration=self._ready.configuration,
         )

@@ -22,7 +22,6 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.tabl
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.words import seconds
 
 TITLE = "Head failure checks compared"
-MOST = len(string.ascii_uppercase)
 OF_REPORTS = "Reports"
 
 
@@ -68,7 +67,7 @@ def to_html(documents: list[dict]) -> str:
 
 
 def configuration(document: dict) -> dict[str, str]:
-    """All that was chosen or given, by the way to it: C(plan.load.chats.rate) to C(10)."""
+    """All that was chosen or given, by the way to it: C(plan.load.chats.rate) to C(10), C(service.head.env.RAY_x) to C(1)."""
     before = document["before"]
     chosen = {
         "target": document["target"],
@@ -79,7 +78,9 @@ def configuration(document: dict) -> dict[str, str]:
         "versions": tables.versions(document),
         "images": {role: sorted({pod["image"] for pod in before[role]}) for role in ("heads", "workers")},
     }
-    return dict(_flat("", chosen))
+    return dict(_flat("", chosen)) | {
+        f"service.{name}": value for name, value in (document.get("configuration") or {}).items()
+    }
 
 
 def _flat(where: str, value: object) -> list[tuple[str, str]]:
@@ -90,8 +91,14 @@ def _flat(where: str, value: object) -> list[tuple[str, str]]:
     return [(where, "–" if value is None else str(value))]
 
 
+def letters(number: int) -> str:
+    """The name of a report, from 0 on: C(A) to C(Z), then C(AA), C(AB) and so on."""
+    rest, letter = divmod(number, len(string.ascii_uppercase))
+    return (letters(rest - 1) if rest else "") + string.ascii_uppercase[letter]
+
+
 def _labelled(documents: list[dict]) -> list[tuple[str, dict]]:
-    return list(zip(string.ascii_uppercase, documents, strict=False))
+    return [(letters(number), document) for number, document in enumerate(documents)]
 
 
 def _reports(documents: list[dict]) -> Table:
@@ -103,6 +110,7 @@ def _reports(documents: list[dict]) -> Table:
             [
                 label,
                 f"{document['namespace']}/{document['name']}",
+                document["plan"]["failure"],
                 tables.moment(document["started"]),
                 document["verdict"],
                 *(str(totals[key]) for key in ("requests", "failed", "slow")),
@@ -111,7 +119,7 @@ def _reports(documents: list[dict]) -> Table:
             ]
         )
     numbers = ("requests|n", "failed|n", "slow|n", "back after, s|n")
-    return Table(OF_REPORTS, ("report", "RayService", "started", "verdict", *numbers, "why it failed"), rows)
+    return Table(OF_REPORTS, ("report", "RayService", "failure", "started", "verdict", *numbers, "why it failed"), rows)
 
 
 def _criteria(document: dict) -> dict[str, str]:

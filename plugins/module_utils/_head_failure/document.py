@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -71,6 +72,7 @@ def build(
         "target": target,
         "fault_tolerance": fault_tolerance,
         "versions": {"collection": COLLECTION, **evidence.versions},
+        "configuration": evidence.configuration,
         "plan": asked_for(plan),
         "promise": {key: getattr(plan.promise, key) for key in ("title", "head", "workers_lost")},
         "started": timestamp(started),
@@ -138,10 +140,29 @@ def rounds(evidence: Evidence, limit: dict) -> list[dict]:
             "requests": len(parts.get(number, ())),
             "failed": sum(sample.failed for sample in parts.get(number, ())),
             "slow": sum(bool(figures.excess(sample, limit)) for sample in parts.get(number, ())),
+            "head": head(one),
+            "under_way": under_way(evidence.samples, one.struck),
             "transitions": transitions(one),
         }
         for number, one in enumerate(evidence.rounds, 1)
     ]
+
+
+def head(one: Round) -> str | None:
+    """What became of the head: C(replaced), C(restarted) or C(kept); None where there was no one head to be seen."""
+    if one.after is None or len(one.after.heads) != 1:
+        return None
+    old, new = one.before.heads[0], one.after.heads[0]
+    if new.uid != old.uid:
+        return "replaced"
+    return "restarted" if new.restarted > old.restarted else "kept"
+
+
+def under_way(samples: Sequence[Sample], moment: float) -> dict[str, int]:
+    """How many requests of each entry that moment met, a stream after its first token; entries without one are left out."""
+    return dict(
+        Counter(sample.entry for sample in samples if sample.due + (sample.first or 0) / 1000 <= moment < sample.ended)
+    )
 
 
 def transitions(one: Round) -> list[dict]:

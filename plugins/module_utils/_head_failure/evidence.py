@@ -86,7 +86,7 @@ class Evidence:
     begun: requests begun from the first one until C(ended); unknown: those among them without a sample; silent: for how
     many seconds before the end the generator told nothing.
     samples: those due until C(ended), beats: what the generator told of itself until then. notes, events: as in Timeline.
-    versions: as in Cluster.
+    versions: as in Cluster. configuration: as configuration.read has it.
     """
 
     before: Snapshot
@@ -101,6 +101,7 @@ class Evidence:
     events: tuple[tuple[float, str], ...] = ()
     obstacle: str = ""
     versions: dict = field(default_factory=dict)
+    configuration: dict = field(default_factory=dict)
 
     @property
     def struck(self) -> float | None:

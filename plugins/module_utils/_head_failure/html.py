@@ -38,6 +38,7 @@ def page(document: dict) -> str:
         parts += [f"<h2>{lanes.TITLE}</h2>", lanes.lanes(document)]
     parts += [
         *(table(of(document)) for of in (promise.criteria, tables.worst, tables.tested)),
+        folded(tables.settings(document)),
         *(table(of(document)) for of in (tables.users, tables.streams, tables.rounds, tables.transitions)),
         "<h2>Latency by share of requests</h2>",
         plot.distribution(curves(document)),
@@ -59,8 +60,15 @@ def frame(title: str, parts: list[str]) -> str:
 
 def table(content: tables.Table) -> str:
     """A headline and its table; nothing of a table without rows."""
-    if not content.rows:
-        return ""
+    return f"<h2>{escape(content.title)}</h2>{_lines(content)}" if content.rows else ""
+
+
+def folded(content: tables.Table) -> str:
+    """The same, for those who ask for it."""
+    return f"<details><summary>{escape(content.title)}</summary>{_lines(content)}</details>" if content.rows else ""
+
+
+def _lines(content: tables.Table) -> str:
     cards = len(content.heads) > MOST_COLUMNS
     top = "".join(f"<th{_class(kind)}>{escape(name)}</th>" for name, kind in content.columns)
     body = "".join(
@@ -72,7 +80,7 @@ def table(content: tables.Table) -> str:
         for row in content.rows
     )
     kind = "cards" if cards else "facts" if len(content.heads) == 2 else ""
-    return f"<h2>{escape(content.title)}</h2><table{_class(kind)}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<table{_class(kind)}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _cell(value: str, kind: str, name: str) -> str:

@@ -19,6 +19,7 @@ TABLES = (
     tables.transitions,
     tables.connections,
     tables.notes,
+    tables.settings,
 )
 
 

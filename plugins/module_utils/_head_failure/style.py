@@ -30,6 +30,7 @@ body {{ margin: 0 auto; padding: 1.5rem 1.25rem 4rem; max-width: 66rem; backgrou
 h1, p, li, .long {{ overflow-wrap: anywhere; }}
 h1 {{ font-size: 1.45rem; line-height: 1.3; margin: 0 0 .4rem; font-weight: 600; text-wrap: pretty; }}
 h2 {{ font-size: 1.05rem; margin: 2.2rem 0 .5rem; }}
+summary {{ margin: 1rem 0 .5rem; color: var(--quiet); cursor: pointer; }}
 p {{ margin: .25rem 0; }}
 .quiet {{ color: var(--quiet); }}
 .verdict {{ border-left: .4rem solid; border-radius: .4rem; padding: .9rem 1.1rem; }}

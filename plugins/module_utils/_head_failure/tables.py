@@ -66,6 +66,16 @@ def tested(document: dict) -> Table:
     return Table("What was tested", ("what", "value"), rows)
 
 
+def settings(document: dict) -> Table:
+    """How the RayService is set up, setting by setting. Reports of before had none."""
+    found = document.get("configuration") or {}
+    return Table(
+        f"How it was set up ({many(len(found), 'setting')})",
+        ("setting", "value"),
+        [list(pair) for pair in found.items()],
+    )
+
+
 def versions(document: dict) -> dict[str, str]:
     """Of the software and the machines. What the account may not read is not known."""
     found = document.get("versions") or {}
@@ -249,6 +259,7 @@ def measurement(document: dict) -> list[str]:
             f"Of {many(totals['slow'], 'slow request')} {totals['slow_starved']} would have been in time but for the half seconds in "
             "which its machine had no free processor."
         ),
+        *_under_way(document),
         f"Requests of unknown outcome: {totals['unknown']}. Sent again, as a kept connection was closed: {totals['repeated']}.",
         (
             "A request is slow when it takes 250 ms more than the slowest of its kind before the failure, a stream when its "
@@ -256,6 +267,17 @@ def measurement(document: dict) -> list[str]:
         ),
         f"Clocks: {document['clock']['note']}.",
     ]
+
+
+def _under_way(document: dict) -> list[str]:
+    """How many requests met the failure on their way; of several failures the least and the most."""
+    words = []
+    for entry in document["plan"]["load"]:
+        counts = [one["under_way"].get(entry["name"], 0) for one in document["rounds"]]
+        if counts:
+            least, most = min(counts), max(counts)
+            words.append(f"{least if least == most else f'{least} to {most}'} of {entry['name']}")
+    return [f"Under way when the failure began: {', '.join(words)}."] if words else []
 
 
 def percent(share: float | None) -> str:

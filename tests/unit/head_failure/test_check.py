@@ -74,6 +74,11 @@ def test_versions(fake, cluster):
     assert ready_of(cluster).versions["nodes"] == [{"name": "n1", "cpu": "4", "memory": "8Gi", "arch": "arm64"}]
 
 
+def test_configuration(cluster):
+    found = ready_of(cluster).configuration
+    assert (found["redis.redisAddress"], found["serve.applications.app.deployments.D.num_replicas"]) == ("r:6379", "2")
+
+
 def spoil_status(fake, **values):
     fake.rayservice["status"].update(values)
 

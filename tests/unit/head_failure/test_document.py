@@ -134,3 +134,42 @@ def test_what_was_measured_of_percentiles_and_of_the_head(build):
         "not judged",
     ] in rows
     assert 'message="short not judged: 20 answers' in junit.suite(got)
+
+
+@pytest.mark.parametrize(
+    ("after", "became"),
+    [
+        ({"head": "h2"}, "replaced"),
+        ({}, "kept"),
+        ({"heads": ()}, None),
+    ],
+    ids=["replaced", "kept", "none"],
+)
+def test_what_became_of_the_head(build, after, became):
+    got = document_of(build.plan, build.evidence(after=build.snapshot(**after)))
+    assert [one["head"] for one in got["rounds"]] == [became]
+
+
+def test_a_head_that_restarted_and_one_that_was_not_seen(build):
+    restarted = build.snapshot(heads=(build.head("h1", restarts=1),))
+    for after, became in ((restarted, "restarted"), (None, None)):
+        assert document_of(build.plan, build.evidence(after=after))["rounds"][0]["head"] == became
+
+
+def test_what_a_failure_meets(build):
+    """At 1002: a stream counts from its first token on, what ends in that moment no more."""
+    chats = (
+        build.sample(0, 1000.0, entry="chats", latency=4000.0, first=1000.0),
+        build.sample(1, 1001.0, entry="chats", latency=4000.0, first=1500.0),
+        build.sample(2, 1001.0, entry="chats", latency=1000.0, first=10.0),
+        build.sample(0, 1001.9, entry="long", latency=200.0),
+    )
+    plan = replace(build.plan, load=[build.entry(name) for name in ("long", "chats", "other")])
+    got = document_of(plan, build.evidence(samples=chats))
+    assert got["rounds"][0]["under_way"] == {"chats": 1, "long": 1}
+    assert "Under way when the failure began: 1 of long, 1 of chats, 0 of other." in tables.measurement(got)
+
+
+def test_what_several_failures_meet(three):
+    three["rounds"][1]["under_way"] = {"short": 4}
+    assert "Under way when the failure began: 1 to 4 of short." in tables.measurement(three)

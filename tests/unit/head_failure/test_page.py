@@ -15,11 +15,21 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import document, html, plot, promise, tables
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure import (
+    comparison,
+    document,
+    html,
+    junit,
+    markdown,
+    plot,
+    promise,
+    tables,
+)
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.evidence import Evidence, Round
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.judge import judge
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import SampleLog
 
+SCENES = ("passed", "failed", "repeated")
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
 MOST_BYTES = 150_000
 TARGET, IMAGE = "http://mistral-serve-svc.mistral.svc:8000", "registry.example.com/ray:2.60.0-py312"
@@ -33,6 +43,15 @@ VERSIONS = {
     "operator": "quay.io/kuberay/operator:v1.5.1",
     "kubernetes": "v1.34.1",
     "nodes": [{"name": f"node-{number}", "cpu": "2", "memory": "8148020Ki", "arch": "amd64"} for number in (1, 2, 3)],
+}
+CONFIGURATION = {
+    "redis.redisAddress": "redis://redis.redis.svc:6379",
+    "redis.redisPassword": "from the Secret mistral-redis, key password",
+    "head.env.RAY_gcs_grpc_max_reconnect_backoff_ms": "200",
+    "head.env.RAY_grpc_client_check_connection_status_interval_milliseconds": "50",
+    "head.terminationGracePeriodSeconds": "2",
+    "head.tolerations": '[{"key": "node.kubernetes.io/unreachable", "effect": "NoExecute", "tolerationSeconds": 30}]',
+    "serve.applications.mistral.deployments.Mistral.num_replicas": "2",
 }
 RETURN = {
     "old_head_gone": 2.3,
@@ -72,13 +91,15 @@ class Scenes:
 
     def failed(self) -> dict:
         """Without fault tolerance: the workers restart, for 12 s nothing is answered, and the head is back too late."""
+        plain = {name: value for name, value in CONFIGURATION.items() if not name.startswith("redis.")}
         one = self.round(0, pace=1.9, recovered=64.5)
         worker = one.before.workers[0].name
         notes = {3.1: f"worker {worker} is not Ready", 3.4: f"container ray-worker of worker {worker} restarted"}
         one = replace(one, after=self.service("q4j8z", restarts=1, actors=("5e0c42d1", "93b7f6aa")))
         seen = tuple((one.struck + after, text) for after, text in notes.items())
         slow = {(23.0, 26.5): 3400.0}
-        return self.document(self.plan, [one], slow, broken=(11.2, 23.0), fault_tolerance=False, notes=seen)
+        whole = self.document(self.plan, [one], slow, broken=(11.2, 23.0), fault_tolerance=False, notes=seen)
+        return whole | {"configuration": plain}
 
     def repeated(self, count: int = 20) -> dict:
         """The head deleted several times in a row; a few slow requests in every seventh round."""
@@ -100,6 +121,7 @@ class Scenes:
             silent=0.2,
             samples=samples,
             notes=notes,
+            configuration=CONFIGURATION,
             beats=tuple(
                 self.build.beat(START + number / 2, pressure=round(chance.uniform(0, 0.3), 3))
                 for number in range(int(seconds * 2))
@@ -204,14 +226,35 @@ class Page(HTMLParser):
         return [attributes[kind] for _tag, attributes in self.seen if kind in attributes]
 
 
-@pytest.mark.parametrize("name", ["passed", "failed", "repeated"])
+MADE = {
+    **{f"{name}.html": lambda scenes, name=name: html.page(getattr(scenes, name)()) for name in SCENES},
+    "compared.html": lambda scenes: comparison.to_html([scenes.passed(), scenes.failed()]),
+    "compared.md": lambda scenes: comparison.to_markdown([scenes.passed(), scenes.failed()]),
+    "failed.md": lambda scenes: markdown.page(scenes.failed()),
+    "failed.xml": lambda scenes: junit.suite(scenes.failed()),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
 def test_samples(scenes, name):
     """They are in the documentation; UPDATE_GOLDEN=1 writes them anew, test_page_in_browser.py the picture."""
-    path, text = SAMPLES / f"head-failure-{name}.html", html.page(getattr(scenes, name)())
+    path, text = SAMPLES / f"head-failure-{name}", MADE[name](scenes)
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")
     assert len(text.encode()) < MOST_BYTES
+
+
+def test_every_sample_is_told_of():
+    told = (SAMPLES / "README.md").read_text(encoding="utf-8")
+    found = {path.name for path in SAMPLES.iterdir()} - {"README.md"}
+    assert {name for name in found if f"({name})" not in told} == set()
+    assert {f"head-failure-{name}" for name in MADE} < found
+
+
+@pytest.mark.parametrize("name", [name for name in MADE if name.endswith(".html")])
+def test_pages_load_nothing(scenes, name):
+    text = MADE[name](scenes)
     page = Page(text)
     assert page.words("src") + page.words("href") == []
     assert not {"script", "link", "img", "iframe"} & {tag for tag, _attributes in page.seen}
@@ -250,6 +293,14 @@ def test_what_could_not_be_measured(build):
     assert promise.sentence(check).startswith("1 of 101 requests failed while nothing was wrong")
     never = document_of(build, build.evidence(recovered=None))
     assert promise.sentence(never).endswith("none of 101 requests failed, and not everything came back.")
+
+
+def test_settings_are_there_for_those_who_unfold_them(scenes):
+    page = Page(html.page(scenes.passed()))
+    assert [tag for tag, _attributes in page.seen].count("details") == 1
+    assert "How it was set up (7 settings)" in page.text
+    assert page.text.count("RAY_gcs_grpc_max_reconnect_backoff_ms") == 1
+    assert "details" not in html.page(scenes.passed() | {"configuration": {}}).split("</style>")[1]
 
 
 def test_rounds(scenes):

@@ -70,9 +70,10 @@ def open_page(browser):
 
 
 @pytest.mark.parametrize(("media", "width"), WIDTHS)
-@pytest.mark.parametrize("name", ["passed", "failed", "repeated"])
+@pytest.mark.parametrize("name", ["passed", "failed", "repeated", "compared"])
 def test_samples(open_page, name, media, width):
     page = open_page(SAMPLES / f"head-failure-{name}.html", media, width)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
     assert page.evaluate(STICKING_OUT) == page.evaluate(OVERLAPPING) == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
