@@ -47,7 +47,7 @@ molecule: setup ## the molecule scenarios, real clusters all of them
 	molecule test --scenario-name aws
 
 lab: setup ## the molecule scenarios that take longer than a test may
-	molecule test --scenario-name failures
+	molecule test --scenario-name failures || { ansible-playbook molecule/failures/table.yml; exit 1; }
 	molecule test --scenario-name aws_faults
 
 bench: setup ## figures
