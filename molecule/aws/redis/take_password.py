@@ -6,7 +6,7 @@
 Usage: take_password.py DIRECTORY ADDRESS PORT TOKENS_FILE
 
 TOKENS_FILE is {"replication_group": ..., "tokens": [...]}: two tokens after a rotation, and both are good, as at ElastiCache;
-none where there is no group any more, and the Redis keeps its password.
+an empty one where connections without any are good too; none where there is no group any more, and the Redis keeps its password.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ def main(directory: Path, address: str, port: str, tokens_file: Path) -> None:
     if not tokens:
         return
     password = directory / "password"
+    good = "nopass" if "" in tokens else " ".join(f">{token}" for token in tokens)
     # By standard input and environment: no password is on a command line.
     subprocess.run(
         ["redis-cli", "--tls", "--cacert", str(directory / "ca.pem"), "-h", address, "-p", port, "-e"],
-        input="ACL SETUSER default resetpass " + " ".join(f">{token}" for token in tokens) + "\n",
+        input=f"ACL SETUSER default resetpass {good}\n",
         env={**os.environ, "REDISCLI_AUTH": password.read_text().strip()},
         text=True,
         check=True,

@@ -57,13 +57,13 @@ KNOWN = {
 def new_tokens(before: list[str], token: str, strategy: str) -> list[str]:
     """The valid tokens after an update. Pure.
 
-    C(ROTATE) adds one beside the last, C(SET) leaves only the given one, C(DELETE) leaves none.
+    C(ROTATE) adds one beside the last, or beside none (an empty text), C(SET) leaves only the given one, C(DELETE) leaves none.
     """
     if strategy == "DELETE":
         return []
     if strategy == "SET":
         return [token]
-    return [*before[-1:], token]
+    return [*(before or [""])[-1:], token]
 
 
 def _token_change(group: Record, params: Record) -> Record:
@@ -75,8 +75,8 @@ def _token_change(group: Record, params: Record) -> Record:
     groups.check_token(params["AuthToken"])
     if not group["tls"]:
         raise combination("AuthToken can be set only where in-transit encryption is enabled.")
-    if strategy == "SET" and params["AuthToken"] not in group["tokens"] and group["tokens"]:
-        raise invalid("SET is only for a token that was added by ROTATE before, or for a group without one.")
+    if strategy == "SET" and group["tokens"][1:] != [params["AuthToken"]]:
+        raise combination("SET is allowed only after ROTATE, for the token that it has added.")
     return {"tokens": new_tokens(group["tokens"], params["AuthToken"], strategy), "tokens_changed": now()}
 
 

@@ -105,7 +105,7 @@ class ReplicationGroup(CacheResource):
         return self._result(True, done, api.read_view(self.client, self.name) or view, steps[1:])
 
     def _run_when_allowed(self, step: Step, view: View) -> None:
-        goal = f"to take {', '.join(sorted(step.options))}"
+        goal = f"to take {', '.join(sorted(step.options)) or 'the AUTH token'}"
         self.wait(goal, lambda: self._try(lambda: self._run(step, view)))
 
     def _run(self, step: Step, view: View) -> None:

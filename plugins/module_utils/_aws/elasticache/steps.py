@@ -288,16 +288,24 @@ def _access_steps(params: dict[str, t.Any], current: dict[str, t.Any], todo: dic
             request["AuthTokenUpdateStrategy"] = "DELETE"
             options["auth_token_enabled"] = False
     if token and not current["auth_token_enabled"]:
-        # ROTATE would go on to take connections without a token.
-        request |= {"AuthToken": token, "AuthTokenUpdateStrategy": "SET"}
-        options["auth_token_enabled"] = True
-    elif token and version and "tags" in current and current["tags"].get(VERSION_TAG) != version:
+        # After ROTATE connections without a token are taken still; SET ends that, and is taken only after ROTATE.
+        added = {"AuthToken": token, "ApplyImmediately": True}
+        return [
+            Step("modify_replication_group", request | added | {"AuthTokenUpdateStrategy": "ROTATE"}, options, True),
+            Step(
+                "modify_replication_group",
+                added | {"AuthTokenUpdateStrategy": "SET"},
+                {"auth_token_enabled": True},
+                needs_wait=bool(version),
+            ),
+        ]
+    if token and version and "tags" in current and current["tags"].get(VERSION_TAG) != version:
         request |= {"AuthToken": token, "AuthTokenUpdateStrategy": params.get("auth_token_update_strategy", "ROTATE")}
         options["auth_token_version"] = version
     if not request:
         return []
     # The version is kept in a tag, and tags cannot be set before the token is.
-    needs_wait = "AuthToken" in request and bool(version)
+    needs_wait = "AuthToken" in request
     return [Step("modify_replication_group", request | {"ApplyImmediately": True}, options, needs_wait)]
 
 

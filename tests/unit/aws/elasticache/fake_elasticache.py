@@ -131,6 +131,8 @@ class FakeElastiCache(FakeService):
             raise aws_error("InvalidParameterCombination", "first preferred, then none")
         if "AuthToken" in request and now != "required":
             raise aws_error("InvalidParameterValue", "AUTH needs encryption in transit")
+        if request.get("AuthTokenUpdateStrategy") == "SET" and self.tokens[1:] != [request["AuthToken"]]:
+            raise aws_error("InvalidParameterCombination", "SET is for the token that ROTATE has added")
         if request.get("SnapshotRetentionLimit") and not group["SnapshotRetentionLimit"]:
             if request.get("SnapshottingClusterId") not in group["MemberClusters"]:
                 raise aws_error("InvalidParameterCombination", "SnapshottingClusterId is needed")
@@ -253,9 +255,10 @@ class FakeElastiCache(FakeService):
         if request.get("AuthTokenUpdateStrategy") == "DELETE":
             self.tokens = []
         elif "AuthToken" in request:
-            rotate = request.get("AuthTokenUpdateStrategy") == "ROTATE"
-            self.tokens = (self.tokens[-1:] if rotate else []) + [request["AuthToken"]]
-        group["AuthTokenEnabled"] = bool(self.tokens)
+            # Without a token before, a connection without one is taken still.
+            kept = (self.tokens or [""])[-1:] if request.get("AuthTokenUpdateStrategy") == "ROTATE" else []
+            self.tokens = [*kept, request["AuthToken"]]
+        group["AuthTokenEnabled"] = bool(self.tokens) and "" not in self.tokens
         for node in self.nodes.values():
             if request.get("ApplyImmediately"):
                 node.pop("PendingModifiedValues", None)

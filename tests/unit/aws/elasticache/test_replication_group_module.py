@@ -81,7 +81,8 @@ def test_twelve_steps(run: Run, fake: FakeElastiCache) -> None:
         "modify_replication_group",  # what one request takes
         "modify_replication_group",  # TLS preferred
         "modify_replication_group",  # TLS required
-        "modify_replication_group",  # AUTH
+        "modify_replication_group",  # AUTH, optional
+        "modify_replication_group",  # AUTH, required
         "remove_tags_from_resource",
         "add_tags_to_resource",
     ]
@@ -147,6 +148,15 @@ def test_token_rotation(run: Run, fake: FakeElastiCache) -> None:
     assert fake.tokens == ["the-next-secret-token"]
     # No version, no purge of it.
     assert not run(PRODUCTION | {"auth_token_version": None})["changed"]
+
+
+def test_a_token_for_a_group_without(run: Run, fake: FakeElastiCache) -> None:
+    run(PRODUCTION | {"auth_token": None, "auth_token_version": None})
+    unwaited = run(PRODUCTION | {"wait": False})
+    assert (unwaited["changed"], unwaited["pending"], fake.written()) == (False, ["auth_token_enabled", "tags"], [])
+    assert run(PRODUCTION)["replication_group"]["auth_token_enabled"]
+    assert fake.tokens == ["a-very-secret-token"]
+    assert not run(PRODUCTION)["changed"]
 
 
 def test_from_token_to_user_groups_and_back(run: Run, fake: FakeElastiCache) -> None:

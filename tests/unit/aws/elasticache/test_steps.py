@@ -55,6 +55,7 @@ LOG_REQUEST = {
     "LogFormat": "text",
 }
 MODIFY = "modify_replication_group"
+SET = {"AuthToken": "t", "AuthTokenUpdateStrategy": "SET"}
 
 
 def requests(params: dict[str, Any], **now: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -124,8 +125,16 @@ def test_plan_user_groups() -> None:
     swapped = {"UserGroupIdsToAdd": ["b"], "UserGroupIdsToRemove": ["a"]}
     assert requests({"user_group_ids": ["b"]}, **now) == [(MODIFY, swapped)]
     assert requests({"user_group_ids": []}, **now) == [(MODIFY, {"UserGroupIdsToRemove": ["a"]})]
-    token = {"RemoveUserGroups": True, "AuthToken": "t", "AuthTokenUpdateStrategy": "SET"}
-    assert requests({"user_group_ids": [], "auth_token": "t"}, **now) == [(MODIFY, token)]
+    rotate = {"RemoveUserGroups": True, "AuthToken": "t", "AuthTokenUpdateStrategy": "ROTATE"}
+    assert requests({"user_group_ids": [], "auth_token": "t"}, **now) == [(MODIFY, rotate), (MODIFY, SET)]
+
+
+def test_a_first_token_is_added_and_then_required() -> None:
+    params = {"replication_group_id": "mistral", "auth_token": "t", "auth_token_version": "v1"}
+    steps = plan(params, {**NOW, "auth_token_enabled": False, "tags": {}}, VIEW)
+    assert [step.request.get("AuthTokenUpdateStrategy") for step in steps] == ["ROTATE", "SET", None]
+    assert [step.needs_wait for step in steps] == [True, True, False]
+    assert [step.options for step in steps] == [{}, {"auth_token_enabled": True}, {"tags": {VERSION_TAG: "v1"}}]
 
 
 @pytest.mark.parametrize(
@@ -152,6 +161,7 @@ def test_tls_before_a_token_and_after_user_groups() -> None:
     assert [next(iter(request)) for _operation, request in made] == [
         "TransitEncryptionEnabled",
         "TransitEncryptionEnabled",
+        "AuthToken",
         "AuthToken",
     ]
     params = {"transit_encryption_enabled": False, "user_group_ids": []}

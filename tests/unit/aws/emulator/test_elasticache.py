@@ -151,15 +151,16 @@ def test_replicas(made: Any) -> None:
 
 def test_tokens(made: Any) -> None:
     change = {"ReplicationGroupId": "m", "ApplyImmediately": True, "AuthToken": NEW}
-    assert made.refused("elasticache", "ModifyReplicationGroup", **change, AuthTokenUpdateStrategy="SET") == (
-        "InvalidParameterValue"
-    )
+    for token in (NEW, OLD):
+        given = change | {"AuthToken": token, "AuthTokenUpdateStrategy": "SET"}
+        assert made.refused("elasticache", "ModifyReplicationGroup", **given) == "InvalidParameterCombination"
     for strategy in ("ROTATE", "SET"):
         made("elasticache", "ModifyReplicationGroup", **change, AuthTokenUpdateStrategy=strategy)
         made.pass_time(240)
     assert made.tokens == [("m", [OLD]), ("m", [OLD, NEW]), ("m", [NEW])]
     assert new_tokens([OLD], "", "DELETE") == []
     assert new_tokens(["a", "b"], "c", "ROTATE") == ["b", "c"]
+    assert new_tokens([], "a", "ROTATE") == ["", "a"]
 
 
 def test_deletion(made: Any) -> None:

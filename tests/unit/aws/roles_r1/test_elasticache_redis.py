@@ -163,3 +163,26 @@ def test_without_auth_no_token_is_looked_up(render: Render) -> None:
 )
 def test_version_of_the_token(render: Render, change: dict[str, Any], version: str) -> None:
     assert render("elasticache_redis", "elasticache_redis__token_version", **GIVEN | change) == version
+
+
+DONE = {"changed": False, "pending": [], "replication_group": {"status": "available"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "unfinished"),
+    [
+        ({}, False),
+        ({"changed": True}, True),
+        ({"replication_group": {"status": "creating"}}, True),
+        ({"replication_group": {}}, True),
+        # The password is another now: this is asked for only by who waits for it.
+        ({"pending": ["auth_token_version", "tags"]}, True),
+    ],
+)
+def test_whether_the_start_was_not_all(render: Render, change: dict[str, Any], unfinished: bool) -> None:
+    applied = {"elasticache_redis__applied": DONE | change}
+    assert render("elasticache_redis", "elasticache_redis__unfinished", **GIVEN | applied) is unfinished
+
+
+def test_what_was_not_started_is_unfinished(render: Render) -> None:
+    assert render("elasticache_redis", "elasticache_redis__unfinished", **GIVEN) is True
