@@ -36,6 +36,8 @@ options:
     description:
       - Id of the VPC of the cluster, for its network interfaces. Those that nobody uses are looked for too, if the VPC carries
         O(tags).
+      - Load balancers, target groups, instances and security groups of another VPC are not looked at then. They are those of
+        another cluster of the same name, which need not be one of EKS.
     type: str
     default: ""
   resources:

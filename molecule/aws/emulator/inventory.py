@@ -67,11 +67,19 @@ def take(world: World, region: str) -> dict[str, list[str]]:
     for kind, (service, operation, params, items, member) in LISTINGS.items():
         listed = call.ask(service, operation, **params).get(items, [])
         found[kind] = [item[member] if member else item for item in listed]
+    found["instance"] = _living_instances(call)
     found["key"] = _living_keys(call)
     aliases = call.ask("kms", "list_aliases")["Aliases"]
     found["key alias"] = [item["AliasName"] for item in aliases if item.get("TargetKeyId") in found["key"]]
     kept = {kind: [name for name in names if not name.startswith(AWS_OWN)] for kind, names in found.items()}
     return {kind: sorted(names) for kind, names in kept.items() if names}
+
+
+def _living_instances(call: Call) -> list[str]:
+    """Instances that have not ended: AWS shows those that have for an hour."""
+    reservations = call.ask("ec2", "describe_instances")["Reservations"]
+    instances = [instance for reservation in reservations for instance in reservation["Instances"]]
+    return [instance["InstanceId"] for instance in instances if instance["State"]["Name"] != "terminated"]
 
 
 def _living_keys(call: Call) -> list[str]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the rayops.serve_ha authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The small ones: service quotas, simulated permissions, AMI parameters, tags over everything, rules with targets."""
+"""The small ones: quotas, simulated permissions, AMI parameters, tags over everything, rules with targets, balancers' VPCs."""
 
 from __future__ import annotations
 
@@ -87,6 +87,16 @@ def delete_rule(call: Call) -> None:
     targets = call.found("events", "list_targets_by_rule", Rule=call.params["Name"])
     if targets and targets["Targets"]:
         raise AwsError("ValidationException", "Rule can't be deleted since it has targets.")
+
+
+@amends("elbv2", "DescribeLoadBalancers")
+def describe_load_balancers(call: Call, result: Record) -> Record:
+    """Each in the VPC of its subnets: ministack has one VPC for all."""
+    for balancer in result.get("LoadBalancers", []):
+        subnets = [zone["SubnetId"] for zone in balancer.get("AvailabilityZones", [])]
+        if found := subnets and call.found("ec2", "describe_subnets", SubnetIds=subnets):
+            balancer["VpcId"] = found["Subnets"][0]["VpcId"]
+    return result
 
 
 # Tags over everything

@@ -50,6 +50,11 @@ def _iam_role(clients: Clients, name: str) -> Found:
     return Found(role["Arn"], boto3_tag_list_to_ansible_dict(role.get("Tags", [])))
 
 
+def _iam_instance_profile(clients: Clients, name: str) -> Found:
+    profile = clients("iam").get_instance_profile(InstanceProfileName=name, aws_retry=True)["InstanceProfile"]
+    return Found(profile["Arn"], boto3_tag_list_to_ansible_dict(profile.get("Tags", [])))
+
+
 def _iam_policy(clients: Clients, name: str) -> Found:
     # A policy is found by its ARN only, and that has the account; one below a path of its own is not seen.
     _arn, partition, _service, _region, account, _rest = (
@@ -153,6 +158,7 @@ KINDS: dict[str, Kind] = {
         ("CacheSubnetGroupNotFoundFault", "CacheSubnetGroupNotFound"),
     ),
     "events:rule": Kind("events", _event_rule, ("ResourceNotFoundException",)),
+    "iam:instance-profile": Kind("iam", _iam_instance_profile, ("NoSuchEntity",)),
     "iam:policy": Kind("iam", _iam_policy, ("NoSuchEntity",)),
     "iam:role": Kind("iam", _iam_role, ("NoSuchEntity",)),
     "kms:alias": Kind("kms", _kms_alias, ("NotFoundException",)),

@@ -3,4 +3,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """EC2: what ministack lacks of VPCs, NAT gateways, network interfaces and instance types; the rest is ministack's."""
 
-from emulator.ec2 import filters, guards, instance_types, interfaces, nat, tags, templates, vpc  # noqa: F401
+from emulator.ec2 import filters, guards, instance_types, instances, interfaces, nat, tags, templates, vpc  # noqa: F401

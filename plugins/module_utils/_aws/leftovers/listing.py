@@ -12,15 +12,21 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+try:
+    from botocore.exceptions import ClientError
+except ImportError:
+    pass  # Handled by AnsibleAWSModule
+
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws import ownership
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import has_tags
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.leftovers import marks, tagged
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.leftovers.marks import Leftover
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import paginate
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import error_code, paginate
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.permissions import told
 
-#: The most ARNs that DescribeTags of load balancers takes.
+#: The most ARNs that DescribeTags of load balancers takes, and what it says if one of them is gone.
 BALANCERS_AT_ONCE = 20
+BALANCER_GONE = ("LoadBalancerNotFound", "TargetGroupNotFound")
 
 
 @dataclass(frozen=True)
@@ -38,20 +44,35 @@ class Scope:
         query = [{"Name": name, "Values": values} for name, values in filters.items()]
         return paginate(self.clients("ec2"), operation, key, Filters=query)
 
+    def is_in_vpc(self, item: dict[str, t.Any]) -> bool:
+        """Whether it may be in the cluster's VPC: in another one it is another cluster's, whose name is the same."""
+        return not self.vpc_id or item.get("VpcId") in (None, self.vpc_id)
+
     @property
     def cluster_keys(self) -> list[str]:
         """Keys of the tags that may tell the cluster: a filter of EC2 takes them as alternatives."""
         return list(marks.cluster_tags(self.cluster))
 
 
+def _balancer_tags(client: t.Any, arns: list[str]) -> dict[str, dict[str, str]]:
+    """Tags by ARN, without those that are gone since they were listed: one of them makes AWS refuse the question for all."""
+    try:
+        answer = client.describe_tags(ResourceArns=arns, aws_retry=True)["TagDescriptions"]
+    except ClientError as error:
+        if error_code(error) not in BALANCER_GONE:
+            raise
+        each = [_balancer_tags(client, [arn]) for arn in arns] if len(arns) > 1 else []
+        return {arn: tags for some in each for arn, tags in some.items()}
+    return {told_of["ResourceArn"]: marks.tags_of(told_of) for told_of in answer}
+
+
 def _balancers(scope: Scope, kind: str, noun: str, users: str) -> t.Iterator[Leftover | None]:
     client = scope.clients("elbv2")
-    found = paginate(client, f"describe_{kind}s", f"{noun}s")
+    found = [item for item in paginate(client, f"describe_{kind}s", f"{noun}s") if scope.is_in_vpc(item)]
     for start in range(0, len(found), BALANCERS_AT_ONCE):
         some = {item[f"{noun}Arn"]: item for item in found[start : start + BALANCERS_AT_ONCE]}
-        for told_of in client.describe_tags(ResourceArns=list(some), aws_retry=True)["TagDescriptions"]:
-            arn = told_of["ResourceArn"]
-            item, tags = some[arn], marks.tags_of(told_of)
+        for arn, tags in _balancer_tags(client, list(some)).items():
+            item = some[arn]
             yield marks.judge_balancer(kind, arn, item[f"{noun}Name"], tags, item.get(users, []), scope.cluster)
 
 
@@ -67,7 +88,8 @@ def instances(scope: Scope) -> t.Iterator[Leftover | None]:
     alive = ["pending", "running", "shutting-down", "stopping", "stopped"]
     filters = {"tag-key": scope.cluster_keys, "instance-state-name": alive}
     for reservation in scope.ec2("describe_instances", "Reservations", filters):
-        yield from (marks.judge_instance(instance, scope.cluster) for instance in reservation["Instances"])
+        here = filter(scope.is_in_vpc, reservation["Instances"])
+        yield from (marks.judge_instance(instance, scope.cluster) for instance in here)
 
 
 def network_interfaces(scope: Scope) -> t.Iterator[Leftover | None]:
@@ -89,8 +111,8 @@ def network_interfaces(scope: Scope) -> t.Iterator[Leftover | None]:
 
 
 def security_groups(scope: Scope) -> t.Iterator[Leftover | None]:
-    for group in scope.ec2("describe_security_groups", "SecurityGroups", {"tag-key": scope.cluster_keys}):
-        yield marks.judge_group(group, scope.cluster)
+    found = scope.ec2("describe_security_groups", "SecurityGroups", {"tag-key": scope.cluster_keys})
+    yield from (marks.judge_group(group, scope.cluster) for group in filter(scope.is_in_vpc, found))
 
 
 def volumes(scope: Scope) -> t.Iterator[Leftover | None]:

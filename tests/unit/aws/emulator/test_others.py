@@ -16,7 +16,7 @@ from emulator.ec2 import filters, instance_types
 from emulator.faults import Faults, make_rule, texts
 from emulator.timeline import Timeline
 from emulator.wire import AwsError
-from emulator.world import Call
+from emulator.world import AMENDMENTS, Call
 
 UTC = datetime.UTC
 SECRET = "secret"
@@ -82,6 +82,27 @@ def test_zones() -> None:
     assert instance_types.zones_of("inf2.xlarge", {"inf2": "b"}, zones) == ["us-west-2b"]
     assert instance_types.zones_of("m5.large", {"inf2": "b"}, zones) == zones
     assert not instance_types.exists("nonsense") and not instance_types.exists("q9.large")
+
+
+def test_instances_take_their_own_volumes_with_them(aws: Any) -> None:
+    kept = {"VolumeId": "vol-2", "Attachments": [{"InstanceId": "i-1", "DeleteOnTermination": False}]}
+    other = {"VolumeId": "vol-3", "Attachments": [{"InstanceId": "i-2", "DeleteOnTermination": True}]}
+    own = {"VolumeId": "vol-1", "Attachments": [{"InstanceId": "i-1", "DeleteOnTermination": True}]}
+    gone = []
+    aws.backend.describe_volumes = lambda: {"Volumes": [own, kept, other]}
+    aws.backend.detach_volume = lambda VolumeId: {}
+    aws.backend.delete_volume = lambda VolumeId: gone.append(VolumeId) or {}
+    call = Call(aws.world, "ec2", "TerminateInstances", "us-west-2", "", "", {"InstanceIds": ["i-1"]})
+    assert AMENDMENTS["ec2", "TerminateInstances"](call, {}) == {}
+    assert gone == ["vol-1"]
+
+
+def test_load_balancers_are_in_the_vpc_of_their_subnets(aws: Any) -> None:
+    call = Call(aws.world, "elbv2", "DescribeLoadBalancers", "us-west-2", "", "", {})
+    zones = [[{"SubnetId": "subnet-a"}], [{"SubnetId": "subnet-gone"}], []]
+    found = {"LoadBalancers": [{"VpcId": "vpc-0", "AvailabilityZones": one} for one in zones]}
+    shown = AMENDMENTS["elbv2", "DescribeLoadBalancers"](call, found)["LoadBalancers"]
+    assert [one["VpcId"] for one in shown] == ["vpc-1", "vpc-0", "vpc-0"]
 
 
 # Quotas, permissions

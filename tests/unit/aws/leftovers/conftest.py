@@ -124,11 +124,20 @@ class Elb(FakeService):
         #: ARN -> tags.
         self.balancers: dict[str, dict[str, str]] = {}
         self.groups: dict[str, dict[str, str]] = {}
+        #: ARN -> its VPC, where it is not the cluster's.
+        self.vpcs: dict[str, str] = {}
+        #: What goes between its listing and the question for its tags.
+        self.going: set[str] = set()
 
     def describe_load_balancers(self, LoadBalancerArns: Any = None) -> dict[str, Any]:
         if LoadBalancerArns and not set(LoadBalancerArns) & set(self.balancers):
             raise aws_error("LoadBalancerNotFound")
-        return {"LoadBalancers": [{"LoadBalancerArn": arn, "LoadBalancerName": arn[-1]} for arn in self.balancers]}
+        return {
+            "LoadBalancers": [
+                {"LoadBalancerArn": arn, "LoadBalancerName": arn[-1], "VpcId": self.vpcs.get(arn, "vpc-1")}
+                for arn in self.balancers
+            ]
+        }
 
     def describe_target_groups(self) -> dict[str, Any]:
         return {
@@ -144,6 +153,10 @@ class Elb(FakeService):
 
     def describe_tags(self, ResourceArns: list[str]) -> dict[str, Any]:
         assert len(ResourceArns) <= 20
+        for arn in self.going & set(ResourceArns):
+            self.balancers.pop(arn, None)
+            self.groups.pop(arn, None)
+            raise aws_error("LoadBalancerNotFound" if arn.startswith("lb") else "TargetGroupNotFound")
         tags = self.balancers | self.groups
         return {"TagDescriptions": [{"ResourceArn": arn, "Tags": as_list(tags[arn])} for arn in ResourceArns]}
 

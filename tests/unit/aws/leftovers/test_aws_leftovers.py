@@ -143,6 +143,38 @@ def test_a_foreign_cluster_of_the_same_name_is_let_be(run_aws_module: Run, accou
     assert (result["failed"], result["changed"], result["leftovers"]) == (False, False, [])
 
 
+def test_what_is_in_another_vpc_is_let_be(run_aws_module: Run, account: dict[str, Any]) -> None:
+    fill(account)
+    ec2, elb = account["ec2"], account["elbv2"]
+    elb.balancers["lb/c"], elb.vpcs = ELB, {"lb/c": "vpc-2"}
+    here = {"State": {"Name": "running"}, "Tags": as_list(KARPENTER)}
+    ec2.items["Instances"] = [{"InstanceId": f"i-{vpc}", "VpcId": vpc, **here} for vpc in ("vpc-1", "vpc-2")]
+    ec2.items["SecurityGroups"].append({"GroupId": "sg-far", "VpcId": "vpc-2", "Tags": as_list(ELB)})
+    kinds = ["load_balancer", "karpenter_instance", "security_group"]
+    result = run_aws_module(aws_leftovers, account, PARAMS | {"state": "absent", "kinds": kinds})
+    assert [one["id"] for one in result["deleted"]] == ["lb/a", "i-vpc-1", "sg-k8s"]
+    # Without the VPC it is the name alone that counts.
+    look = run_aws_module(aws_leftovers, account, PARAMS | {"vpc_id": "", "kinds": kinds, "wait": False})
+    assert [one["id"] for one in look["leftovers"]] == ["lb/c", "i-vpc-2", "sg-far"]
+
+
+def test_load_balancers_that_go_while_they_are_looked_at(run_aws_module: Run, account: dict[str, Any]) -> None:
+    fill(account)
+    elb = account["elbv2"]
+    elb.balancers |= {f"lb/{number}": ELB for number in range(5)}
+    elb.going = {"lb/1", "lb/3", "tg/b"}
+    params = PARAMS | {"kinds": ["load_balancer", "target_group"], "wait": False}
+    result = run_aws_module(aws_leftovers, account, params)
+    assert [one["id"] for one in result["leftovers"]] == ["lb/a", "lb/0", "lb/2", "lb/4", "tg/a"]
+
+
+def test_another_error_of_the_tags_is_told(run_aws_module: Run, account: dict[str, Any]) -> None:
+    fill(account)
+    account["elbv2"].errors["describe_tags"] = [aws_error("ValidationError", "no")]
+    result = run_aws_module(aws_leftovers, account, PARAMS | {"kinds": ["load_balancer"]})
+    assert result["failed"] and "ValidationError" in result["msg"]
+
+
 def test_it_waits_for_what_controllers_delete(run_aws_module: Run, account: dict[str, Any], clock: Any) -> None:
     fill(account)
     account["eks"].tags = TAGS

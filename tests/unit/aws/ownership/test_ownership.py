@@ -54,6 +54,12 @@ class Iam(Fake):
     def get_role(self, RoleName: str) -> dict[str, Any]:
         return {"Role": {"Arn": ARN + RoleName, "Tags": tag_list(self.tags(RoleName))}}
 
+    def get_instance_profile(self, InstanceProfileName: str) -> dict[str, Any]:
+        tags = tag_list(self.tags(InstanceProfileName))
+        unused = {"Path": "/", "InstanceProfileId": "x", "CreateDate": 0, "Roles": []}
+        name = InstanceProfileName
+        return {"InstanceProfile": {"Arn": ARN + name, "InstanceProfileName": name, "Tags": tags, **unused}}
+
     def get_policy(self, PolicyArn: str) -> dict[str, Any]:
         prefix, name = PolicyArn.split("/")
         assert prefix == "arn:aws-cn:iam::123456789012:policy"

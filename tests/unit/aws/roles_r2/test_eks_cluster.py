@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.leftovers.removal import REMOVALS
 
 TAGS = {"rayops.serve_ha/deployment": "mistral"}
 ARN = "arn:aws:eks:us-west-2:111122223333:cluster/mistral"
@@ -169,3 +170,42 @@ def test_a_cluster_that_was_only_looked_for_is_found(render: Any) -> None:
     looked = {"eks_cluster__looked": {"clusters": [CLUSTER]}}
     assert render("eks_cluster", "eks_cluster__found", **looked) == CLUSTER
     assert render("eks_cluster", "eks_cluster__found", eks_cluster__looked={"clusters": []}) == {}
+
+
+ROLE = {"type": "iam:role", "name": "mistral-eks-node", "arn": ""}
+
+
+@pytest.mark.parametrize(
+    ("owned", "given", "ours"),
+    [
+        ([], groups(), False),
+        ([ROLE], groups(), True),
+        ([], groups(TAGS), True),
+        # Somebody else's, of the same name.
+        ([], groups({"team": "other"}), False),
+        # What an adopted cluster leaves behind is its owner's.
+        ([ROLE], groups(TAGS) | {"eks_cluster_adopt": True}, False),
+    ],
+)
+def test_whose_is_what_the_cluster_has_left(
+    render: Any, owned: list[dict[str, str]], given: dict[str, Any], ours: bool
+) -> None:
+    names = {"eks_cluster__names": {"owned": owned, "foreign_text": ""}}
+    assert render("eks_cluster", "eks_cluster__ours", **names, **given) is ours
+
+
+@pytest.mark.parametrize(
+    ("given", "vpc", "in_vpc"),
+    [
+        (groups(), "vpc-9", True),
+        (groups(TAGS) | {"eks_cluster_vpc_id": ""}, "vpc-1", True),
+        # No VPC is known: what is in one may be in that of another cluster.
+        (groups() | {"eks_cluster_vpc_id": ""}, "", False),
+    ],
+)
+def test_what_is_swept(render: Any, given: dict[str, Any], vpc: str, in_vpc: bool) -> None:
+    given = {"eks_cluster_vpc_id": "vpc-9"} | given
+    assert render("eks_cluster", "eks_cluster__own_vpc", **given) == vpc
+    kinds = render("eks_cluster", "eks_cluster__swept_kinds", **given)
+    assert ("load_balancer" in kinds, "security_group" in kinds) == (in_vpc, in_vpc)
+    assert {"volume", "log_group", "instance_profile"} <= set(kinds) <= set(REMOVALS)

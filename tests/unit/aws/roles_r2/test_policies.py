@@ -112,3 +112,5 @@ def test_every_role_is_looked_up(render: Any) -> None:
         resources = render(role, "eks_cluster__owned_types" if role == "eks_cluster" else "eks_addons__resources")
         names = {one["name"] for one in resources if one["type"] == "iam:role"}
         assert {one["name"] for one in roles} == names
+    # And the one instance profile, here of the role that is the last.
+    assert {"type": "iam:instance-profile", "name": "mistral-karpenter-node"} in resources
