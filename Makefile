@@ -53,8 +53,7 @@ lab: setup ## the molecule scenarios that take longer than a test may
 bench: setup ## figures
 	python tests/bench.py
 	molecule create --scenario-name aws
-	python tests/bench_aws.py
-	molecule destroy --scenario-name aws
+	code=0; python tests/bench_aws.py || code=$$?; molecule destroy --scenario-name aws; exit $$code
 	PYTHONPATH=.collections python tests/bench_serve.py
 
 clean: ## forget the environment of this checkout (the cache stays)

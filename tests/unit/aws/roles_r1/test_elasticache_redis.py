@@ -186,3 +186,25 @@ def test_whether_the_start_was_not_all(render: Render, change: dict[str, Any], u
 
 def test_what_was_not_started_is_unfinished(render: Render) -> None:
     assert render("elasticache_redis", "elasticache_redis__unfinished", **GIVEN) is True
+
+
+def test_parameter_groups_of_earlier_families_go_too(render: Render) -> None:
+    arn = "arn:aws:elasticache:us-west-2:123456789012:"
+    groups = ["parametergroup:mistral-valkey8", "parametergroup:mistral-redis7", "parametergroup:mistra-redis7"]
+    others = ["subnetgroup:mistral-x", "replicationgroup:mistral"]
+    tagged = [{"id": arn + one} for one in groups + others] + [{"id": "vpc-1"}]
+    owned = [
+        {"type": "elasticache:parametergroup", "name": "Mistral-valkey8"},
+        {"type": "elasticache:subnetgroup", "name": "Mistral"},
+    ]
+    found = render(
+        "elasticache_redis",
+        "elasticache_redis__parameter_groups",
+        **GIVEN
+        | {
+            "elasticache_redis_name": "Mistral",
+            "elasticache_redis__names": {"owned": owned},
+            "elasticache_redis__tagged": {"leftovers": tagged},
+        },
+    )
+    assert found == ["mistral-valkey8", "mistral-redis7"]
