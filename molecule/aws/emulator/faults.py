@@ -19,7 +19,7 @@ KINDS = ("error", "create_failed", "not_visible")
 #: What a service calls throttling.
 THROTTLING = {"ec2": "RequestLimitExceeded", "eks": "ThrottlingException", "logs": "ThrottlingException"}
 #: Resources whose creation can be made to fail.
-DOOMED = ("eks:cluster", "eks:nodegroup", "eks:addon", "elasticache:replicationgroup")
+DOOMED = ("ec2:natgateway", "eks:cluster", "eks:nodegroup", "eks:addon", "elasticache:replicationgroup")
 #: Creations after which a resource can stay unseen: the member of the result that names it, and the error of a look at it.
 UNSEEN: dict[tuple[str, str], tuple[str, str, int]] = {
     ("ec2", "AllocateAddress"): ("AllocationId", "InvalidAllocationID.NotFound", 400),
@@ -77,7 +77,8 @@ class Rule:
 
     def error(self, service: str) -> AwsError:
         if self.code in ("", "throttling"):
-            return AwsError(THROTTLING.get(service, "Throttling"), self.message or "Rate exceeded", self.status)
+            status = 503 if service == "ec2" else self.status
+            return AwsError(THROTTLING.get(service, "Throttling"), self.message or "Rate exceeded", status)
         return AwsError(self.code, self.message or self.code, self.status)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from emulator.ec2.filters import DESCRIPTIONS, look
+from emulator.ec2.nat import ENDED
 from emulator.world import Call, World
 
 #: What every account has.
@@ -93,7 +94,7 @@ def _default(operation: str, item: dict[str, t.Any], call: Call) -> bool:
     """Whether it belongs to the default VPC, to a VPC by nature (main route table), or is gone but for its name."""
     if operation == "DescribeVpcs":
         return item.get("IsDefault", False)
-    if item.get("State") == "deleted":
+    if item.get("State") in ENDED:
         return True
     if any(part.get("Main") for part in item.get("Associations", [])):
         return True

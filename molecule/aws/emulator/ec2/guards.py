@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from emulator.ec2.filters import select
+from emulator.ec2.nat import ENDED
 from emulator.wire import AwsError
 from emulator.world import Call, guards
 
@@ -25,7 +26,7 @@ def _interfaces(call: Call, name: str, value: str) -> list[str]:
 
 def _living_gateways(call: Call, name: str, value: str) -> list[str]:
     found = select(call, "DescribeNatGateways", name, value)
-    return [item["NatGatewayId"] for item in found if item["State"] != "deleted"]
+    return [item["NatGatewayId"] for item in found if item["State"] not in ENDED]
 
 
 @guards("ec2", "DeleteSecurityGroup")

@@ -11,6 +11,8 @@ from emulator.wire import AwsError
 from emulator.world import Call, amends, guards
 
 Record = dict[str, t.Any]
+#: States of a gateway that is nothing but a name, which AWS shows for an hour.
+ENDED = ("deleted", "failed")
 
 
 def _shown(call: Call, gateway: Record) -> Record:
@@ -21,7 +23,8 @@ def _shown(call: Call, gateway: Record) -> Record:
     address = {"AllocationId": known["allocation"], "Status": "succeeded", "IsPrimary": True}
     if known["public_ip"]:
         address["PublicIp"] = known["public_ip"]
-    return gateway | {"State": known["state"], "NatGatewayAddresses": [address] if known["allocation"] else []}
+    shown = gateway | {"State": known["state"], "NatGatewayAddresses": [address] if known["allocation"] else []}
+    return shown | known["failure"]
 
 
 @guards("ec2", "CreateNatGateway")
@@ -36,16 +39,20 @@ def before_create(call: Call) -> None:
 @amends("ec2", "CreateNatGateway")
 def create(call: Call, result: Record) -> Record:
     allocation = call.params.get("AllocationId", "")
-    known = {"state": "pending", "allocation": allocation, "public_ip": ""}
+    known: Record = {"state": "pending", "allocation": allocation, "public_ip": "", "failure": {}}
     if allocation:
         known["public_ip"] = call.ask("ec2", "describe_addresses", AllocationIds=[allocation])["Addresses"][0][
             "PublicIp"
         ]
     call.store("nat_gateways")[result["NatGateway"]["NatGatewayId"]] = known
 
+    failure = call.doom("ec2:natgateway")
+
     def made() -> None:
         if known["state"] == "pending":
-            known["state"] = "available"
+            known["state"] = "failed" if failure else "available"
+            if failure:
+                known["failure"] = {"FailureCode": failure[0], "FailureMessage": failure[1]}
 
     call.later("nat_gateway_create", made)
     return result | {"NatGateway": _shown(call, result["NatGateway"])}
@@ -70,7 +77,7 @@ def delete(call: Call, result: Record) -> Record:
 
 
 def held_allocations(call: Call) -> set[str]:
-    return {known["allocation"] for known in call.store("nat_gateways").values() if known["state"] != "deleted"}
+    return {known["allocation"] for known in call.store("nat_gateways").values() if known["state"] not in ENDED}
 
 
 @guards("ec2", "ReleaseAddress")

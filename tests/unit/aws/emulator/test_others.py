@@ -12,7 +12,7 @@ from typing import Any
 import botocore.session
 import pytest
 from emulator import authenticator, config
-from emulator.ec2 import filters, instance_types
+from emulator.ec2 import filters, instance_types, nat
 from emulator.faults import Faults, make_rule, texts
 from emulator.timeline import Timeline
 from emulator.wire import AwsError
@@ -97,6 +97,20 @@ def test_instances_take_their_own_volumes_with_them(aws: Any) -> None:
     assert gone == ["vol-1"]
 
 
+def test_a_nat_gateway_can_fail_and_holds_nothing_then(aws: Any) -> None:
+    aws.world.doomed["ec2:natgateway"] = [("InsufficientFreeAddressesInSubnet", "no more")]
+    address = {"AllocationId": "eipalloc-1", "PublicIp": "192.0.2.1"}
+    aws.backend.describe_addresses = lambda AllocationIds: {"Addresses": [address]}
+    call = Call(aws.world, "ec2", "CreateNatGateway", "us-west-2", "", "", {"AllocationId": "eipalloc-1"})
+    shown = {"NatGatewayId": "nat-1"}
+    made = AMENDMENTS["ec2", "CreateNatGateway"](call, {"NatGateway": shown})["NatGateway"]
+    assert made["State"] == "pending" and nat.held_allocations(call) == {"eipalloc-1"}
+    aws.pass_time(90)
+    (failed,) = nat.describe(call, {"NatGateways": [shown]})["NatGateways"]
+    assert (failed["State"], failed["FailureCode"]) == ("failed", "InsufficientFreeAddressesInSubnet")
+    assert nat.held_allocations(call) == set()
+
+
 def test_load_balancers_are_in_the_vpc_of_their_subnets(aws: Any) -> None:
     call = Call(aws.world, "elbv2", "DescribeLoadBalancers", "us-west-2", "", "", {})
     zones = [[{"SubnetId": "subnet-a"}], [{"SubnetId": "subnet-gone"}], []]
@@ -157,8 +171,9 @@ def test_wrong_rules(rule: dict[str, Any]) -> None:
 
 
 def test_throttling_has_the_services_name() -> None:
-    codes = [make_rule({}).error(service).code for service in ("ec2", "eks", "elasticache")]
-    assert codes == ["RequestLimitExceeded", "ThrottlingException", "Throttling"]
+    errors = [make_rule({}).error(service) for service in ("ec2", "eks", "elasticache")]
+    assert [one.code for one in errors] == ["RequestLimitExceeded", "ThrottlingException", "Throttling"]
+    assert [one.status for one in errors] == [503, 400, 400]
 
 
 def test_not_visible_yet(aws: Any) -> None:
