@@ -13,19 +13,20 @@ import re
 import typing as t
 import uuid
 
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import changes, given
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.common import (
+    VISIBLE_SECONDS,
     EksErrors,
     change_tags,
     once_taken,
+    once_visible,
     refusal,
     to_result,
 )
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.plan import Plan, plan_present
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.plan import Plan, found_after_all, plan_present
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import paginate
 
-#: EKS cannot tell a principal, or an access entry, that it does not see yet from a wrong one. It sees them within a minute.
-VISIBLE_SECONDS = 60
 SESSION = re.compile(r"^arn:(?P<partition>[\w-]+):sts::(?P<account>\d+):assumed-role/(?P<role>[^/]+)/.+$")
 
 
@@ -100,6 +101,8 @@ class AccessApi:
     def __init__(self, client: t.Any, cluster_name: str, report: t.Callable[[str], None] = lambda text: None) -> None:
         self.client = client
         self.cluster = cluster_name
+        self.report = report
+        # EKS cannot tell a principal, or an access entry, that it does not see yet from a wrong one.
         self.timing = {"timeout": VISIBLE_SECONDS, "delay": 5, "report": report}
 
     def describe(self, arn: str) -> dict[str, t.Any] | None:
@@ -178,11 +181,17 @@ def plan_entry(
 def apply_plan(api: AccessApi, plan: Plan) -> None:
     """Make it so; C(plan.resource) is the entry afterwards."""
     arn = plan.name
+    created = False
+    if plan.resource is None:
+        request = entry_request(plan.then) | ({"tags": plan.new_tags} if plan.new_tags else {})
+        try:
+            plan.resource, created = api.create(arn, request), True
+        except AnsibleAWSError as error:
+            entry = once_visible(f"Access entry of {arn}", error, lambda: api.describe(arn), api.report)
+            found_after_all(plan, entry, entry_values(entry, api.policies(arn)))
     had = plan.now.get("access_policies", {})
     shall = plan.then.get("access_policies", {})
-    if plan.resource is None:
-        plan.resource = api.create(arn, entry_request(plan.then) | ({"tags": plan.new_tags} if plan.new_tags else {}))
-    else:
+    if not created:
         # Both, whichever has changed: AWS does not say that it lets be what an update does not name.
         names = ("kubernetes_groups", "username")
         if any(plan.now[name] != plan.then[name] for name in names):

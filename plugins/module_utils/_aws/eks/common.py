@@ -21,6 +21,8 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.wait import S
 
 #: IAM shows a new role, and its policies, to other services within seconds; a minute and a half has always been enough.
 ROLE_SECONDS = 90
+#: EKS shows what it has made, and sees new principals of IAM, within a minute.
+VISIBLE_SECONDS = 60
 #: Their keys are the user's own words, so they stay as they are.
 FREE_KEYS = ("labels", "tags")
 
@@ -110,6 +112,27 @@ def once_taken(goal: str, call: t.Callable[[], t.Any], code: str, words: str = "
             return Seen("", text)
 
     return wait_until(goal, look, **timing)
+
+
+def once_visible(
+    label: str, error: AnsibleAWSError, read: t.Callable[[], t.Any], report: t.Callable[[str], None]
+) -> t.Any:
+    """What C(read) gives of a resource that AWS refused to create, with C(error), because it exists, and did not show before.
+
+    A run that was killed has created it a moment ago.
+
+    Raises:
+        AnsibleAWSError: AWS refused it for another reason.
+        WaitError: it does not show; the message is AWS' own.
+    """
+    if error_code(error.exception) != "ResourceInUseException":
+        raise error
+
+    def look() -> Seen:
+        found = read()
+        return Seen("ready", "", found) if found else Seen("", aws_message(error))
+
+    return wait_until(f"{label} to be visible", look, VISIBLE_SECONDS, 5, report=report)
 
 
 def once_role_is_known(

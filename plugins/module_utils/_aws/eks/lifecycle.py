@@ -24,6 +24,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.common im
     issues_text,
     once_role_is_known,
     once_taken,
+    once_visible,
     status_text,
     to_result,
 )
@@ -53,6 +54,7 @@ class Kind:
     C(plan(label, now, then)) gives the steps that lead there, or raises AnsibleAWSError where AWS has none.
     C(creation(wanted)) gives the parameters of the create operation but tags. C(arn) is the key of its ARN.
     C(failed) are the states that no waiting mends. C(required) are the options, C(option.suboption), a creation needs.
+    C(mendable) are those of C(failed) in which AWS takes updates, by which it may get well again.
     """
 
     key: str
@@ -64,6 +66,7 @@ class Kind:
     merge: t.Callable[[Options, Options], Options]
     plan: t.Callable[[str, Options, Options], list[Step]]
     creation: t.Callable[[Options], dict[str, t.Any]]
+    mendable: tuple[str, ...] = ()
 
 
 def tidy(value: t.Any) -> t.Any:
@@ -121,7 +124,7 @@ class Resource:
         self.params = params
         self.wait = params["wait"]
         self._timing = {"timeout": params["wait_timeout"], "delay": params["wait_delay"], "report": report}
-        self._report = report
+        self.report = report
         # Whether it was seen since its creation.
         self._visible = False
 
@@ -145,7 +148,7 @@ class Resource:
         response = once_role_is_known(
             f"AWS to take the IAM role of {self.label}",
             lambda: self._call("create", f"create_{self.kind.key}", **request),
-            self._report,
+            self.report,
         )
         self._visible = False
         return response[self.kind.key]
@@ -190,7 +193,13 @@ class Resource:
         """Why it will not become ACTIVE, and how to go on; empty if it may."""
         if current["status"] not in self.kind.failed:
             return ""
+        if current["status"] in self.kind.mendable:
+            return f"{status_text(current)}. Mend the cause and run this again, or delete it (state=absent) first"
         return f"{status_text(current)}. Mend the cause, delete it (state=absent) and run this again"
+
+    def warnings(self, current: dict[str, t.Any]) -> list[str]:
+        """What is wrong with it that does not keep AWS from updating it."""
+        return [f"{self.label} is {self.failure(current)}"] if current["status"] in self.kind.mendable else []
 
     def until_active(self) -> dict[str, t.Any]:
         def look() -> Seen:
@@ -249,7 +258,7 @@ def _found(resource: Resource, check_mode: bool) -> dict[str, t.Any] | None:
         return None
     if current and current["status"] in BUSY and resource.wait and not check_mode:
         current = resource.until_active()
-    if current and resource.failure(current):
+    if current and resource.failure(current) and not resource.warnings(current):
         raise AnsibleAWSError(message=f"{resource.label} is {resource.failure(current)}")
     return current
 
@@ -264,7 +273,11 @@ def _create(resource: Resource, wanted: Options, check_mode: bool) -> dict[str, 
     if check_mode:
         return result | {resource.kind.key: after}
     request = resource.kind.creation(wanted) | ({"tags": tags} if tags else {})
-    current = resource.create(request)
+    try:
+        current = resource.create(request)
+    except AnsibleAWSError as error:
+        once_visible(resource.label, error, resource.describe, resource.report)
+        return _ensure_present(resource, check_mode)
     if resource.wait:
         current = resource.until_active()
     return result | {resource.kind.key: to_result(current)}
@@ -284,6 +297,7 @@ def _ensure_present(resource: Resource, check_mode: bool) -> dict[str, t.Any]:
     then = kind.merge(now, wanted) | {"tags": tags_after}
     steps = kind.plan(resource.label, now, then)
     result = {"changed": bool(steps or set_tags or remove_tags), "diff": make_diff(now, then)}
+    result["warnings"] = resource.warnings(current)
     if check_mode or not result["changed"]:
         return result | {key: to_result(current)}
 
@@ -293,7 +307,7 @@ def _ensure_present(resource: Resource, check_mode: bool) -> dict[str, t.Any]:
             resource.update(steps[0])
         if steps[1:]:
             left = ", ".join(step.what for step in steps[1:])
-            result["warnings"] = [f"{resource.label}: AWS makes one update at a time; not yet started: {left}"]
+            result["warnings"] += [f"{resource.label}: AWS makes one update at a time; not yet started: {left}"]
         current = resource.describe() or current
     else:
         for step in steps:
@@ -318,8 +332,8 @@ def _ensure_absent(resource: Resource, check_mode: bool, blocked: t.Callable[[],
 def ensure(resource: Resource, check_mode: bool, blocked: t.Callable[[], str] = lambda: "") -> dict[str, t.Any]:
     """Make the resource, bring it to what is wanted, or delete it; return the module's result.
 
-    C(warnings) of the result names the updates that were not started: AWS takes one at a time, and without a wait the
-    second cannot follow the first. C(blocked) is that of Resource.delete().
+    C(warnings) of the result names what is wrong with it, and the updates that were not started: AWS takes one at a time, and
+    without a wait the second cannot follow the first. C(blocked) is that of Resource.delete().
     """
     if resource.params["state"] == "absent":
         return _ensure_absent(resource, check_mode, blocked)

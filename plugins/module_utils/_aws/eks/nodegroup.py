@@ -223,4 +223,5 @@ def nodegroup_kind(force: bool) -> Kind:
         merge=merge,
         plan=functools.partial(plan, force=force),
         creation=creation,
+        mendable=("DEGRADED",),
     )

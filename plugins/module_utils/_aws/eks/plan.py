@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import changed_tags, given, make_diffs
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import changed_tags, changes, given, make_diffs
 
 
 @dataclass
@@ -55,6 +55,15 @@ def plan_present(
     now = now | {"tags": resource.get("tags", {})}
     to_set, to_remove, after = changed_tags(now["tags"], tags, purge_tags)
     return Plan(name, resource, now, now | given(wanted) | {"tags": after}, to_set, to_remove)
+
+
+def found_after_all(plan: Plan, resource: dict[str, t.Any], now: dict[str, t.Any]) -> None:
+    """Make the plan for a new resource one for the resource that there is; its other tags stay."""
+    tags = resource.get("tags", {})
+    plan.resource, plan.now = resource, now | {"tags": tags}
+    wanted = {key: value for key, value in plan.then.items() if key in now}
+    plan.then = plan.now | wanted | {"tags": tags | plan.new_tags}
+    plan.new_tags = changes(tags, plan.new_tags)
 
 
 def carry_out(plans: list[Plan], apply: t.Callable[[Plan], None], check_mode: bool) -> dict[str, t.Any]:

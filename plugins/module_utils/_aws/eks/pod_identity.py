@@ -18,9 +18,10 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.common im
     EksErrors,
     change_tags,
     once_role_is_known,
+    once_visible,
     to_result,
 )
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.plan import Plan, plan_present
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.eks.plan import Plan, found_after_all, plan_present
 from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.module import paginate
 
 #: What can be changed in place: option and name in the API.
@@ -73,6 +74,11 @@ class PodIdentityApi:
         describe = EksErrors.list_error_handler(f"describe the pod identity association of {name}", {})
         ask = describe(self.client.describe_pod_identity_association)
         return ask(clusterName=self.cluster, associationId=association_id, aws_retry=True).get("association")
+
+    def find(self, name: str) -> dict[str, t.Any] | None:
+        """By label()."""
+        ids = self.ids()
+        return self.describe(name, ids[name]) if name in ids else None
 
     def create(self, namespace: str, service_account: str, request: dict[str, t.Any]) -> dict[str, t.Any]:
         """C(association) as AWS answers; a role that IAM made a moment ago is tried again for a while."""
@@ -137,8 +143,17 @@ def apply_plan(api: PodIdentityApi, plan: Plan) -> None:
         # AWS takes no empty ARN: none is what an association has that is not given one.
         request = association_request({name: value for name, value in changed.items() if value != ""})
         tags = {"tags": plan.new_tags} if plan.new_tags else {}
-        plan.resource = api.create(plan.then["namespace"], plan.then["service_account"], request | tags)
-        return
+        try:
+            plan.resource = api.create(plan.then["namespace"], plan.then["service_account"], request | tags)
+            return
+        except AnsibleAWSError as error:
+            found = once_visible(
+                f"Pod identity association of {plan.name}", error, lambda: api.find(plan.name), api.report
+            )
+        found_after_all(plan, found, association_values(found))
+        changed = {name: value for name, value in changes(plan.now, plan.then).items() if name in NAMES}
+        if changed:
+            refuse_owned(plan.name, found)
     current = plan.resource
     if changed:
         plan.resource = api.update(plan.name, current["associationId"], association_request(changed))

@@ -82,7 +82,7 @@ class FakeEks(TaggedEks):
 
     def _settled(self, store: dict[str, dict[str, Any]], name: str, noun: str) -> dict[str, Any]:
         resource = self._get(store, name, noun)
-        if resource["status"] != "ACTIVE":
+        if resource["status"] not in ("ACTIVE", "DEGRADED"):
             raise aws_error("ResourceInUseException", f"{noun} {name} is {resource['status']}")
         return resource
 

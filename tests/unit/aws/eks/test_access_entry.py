@@ -49,7 +49,8 @@ class Entries(TaggedEks):
     def create_access_entry(
         self, clusterName: str, principalArn: str, clientRequestToken: str, **more: Any
     ) -> dict[str, Any]:
-        assert principalArn not in self.entries
+        if principalArn in self.entries:
+            raise aws_error("ResourceInUseException", "The specified access entry resource is already in use")
         self.policies[principalArn] = {}
         self.entries[principalArn] = {
             "clusterName": clusterName,
@@ -276,6 +277,23 @@ def test_a_principal_that_stays_unknown_is_told(eks: Entries, run: Run, clock: F
     result = run([entry()])
     assert result["failed"] and clock.seconds == 60
     assert ADMIN in result["msg"] and "invalid principal" in result["msg"]
+
+
+def test_one_that_a_killed_run_has_made_and_that_is_not_visible_yet(
+    eks: Entries, run: Run, clock: FakeClock
+) -> None:
+    run([entry(kubernetes_groups=["old"], access_policies=[policy("View")])], tags={"a": "1"})
+    hidden = aws_error("ResourceNotFoundException")
+    eks.errors["describe_access_entry"] = [hidden] * 3
+    wanted = [entry(kubernetes_groups=["ops"], access_policies=[policy("Admin")])]
+    result = run(wanted, tags={"b": "2"})
+    assert (result["failed"], result["changed"], clock.seconds) == (False, True, 10)
+    assert eks.entries[ADMIN]["kubernetesGroups"] == ["ops"] and list(eks.policies[ADMIN]) == [POLICY + "Admin"]
+    assert eks.entries[ADMIN]["tags"] == {"a": "1", "b": "2"}
+    eks.errors["describe_access_entry"] = [hidden]
+    assert run(wanted, tags={"b": "2"})["changed"] is False
+    eks.errors["describe_access_entry"] = [hidden] * 100
+    assert "already in use" in run(wanted)["msg"]
 
 
 @pytest.mark.parametrize("code", ["InvalidParameterException", "InvalidRequestException"])

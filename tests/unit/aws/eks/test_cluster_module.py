@@ -96,6 +96,18 @@ def test_right_after_its_creation_a_cluster_may_not_be_visible(eks: FakeEks, run
     assert (result["failed"], result["cluster"]["status"]) == (False, "ACTIVE")
 
 
+def test_one_that_a_killed_run_has_made_and_that_is_not_visible_yet(
+    eks: FakeEks, run: Run, clock: FakeClock
+) -> None:
+    run(CREATE | {"wait": False})
+    eks._hidden = 3
+    result = run(CREATE)
+    assert (result["failed"], result["changed"], result["cluster"]["status"]) == (False, False, "ACTIVE")
+    assert result["written"] == ["create_cluster"], "which AWS refused, as the cluster exists"
+    eks._hidden = 100
+    assert "Cluster already exists with name: mistral" in run(CREATE)["msg"]
+
+
 def test_a_role_that_eks_does_not_know_yet_is_tried_again(eks: FakeEks, run: Run, clock: FakeClock) -> None:
     unknown = aws_error("InvalidParameterException", "Role with arn:role, could not be assumed")
     eks.errors["create_cluster"] = [unknown, unknown]

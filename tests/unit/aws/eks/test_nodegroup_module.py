@@ -106,19 +106,32 @@ def test_creation_with_names_that_do_not_exist_yet_in_check_mode(run: Run) -> No
     assert "to create it, give node_role, subnets" in run(params)["msg"]
 
 
-@pytest.mark.parametrize("status", ["CREATE_FAILED", "DEGRADED"])
-def test_a_failed_creation_ends_the_wait_at_once_with_the_reason(
-    eks: FakeEks, run: Run, clock: FakeClock, status: str
-) -> None:
-    eks.ends_in = (status, [ISSUE])
+def test_a_failed_creation_ends_the_wait_at_once_with_the_reason(eks: FakeEks, run: Run, clock: FakeClock) -> None:
+    eks.ends_in = ("CREATE_FAILED", [ISSUE])
     for check in (False, True):
         result = run(CREATE, check=check)
         assert result["failed"] and clock.seconds < 60
-        assert f"{status}: NodeCreationFailure: Instances failed to join (i-1, i-2)" in result["msg"]
+        assert "CREATE_FAILED: NodeCreationFailure: Instances failed to join (i-1, i-2)" in result["msg"]
         assert "state=absent" in result["msg"]
     assert run(CREATE)["written"] == []
     assert run(DELETE)["changed"]
     assert run(CREATE)["nodegroup"]["status"] == "ACTIVE"
+
+
+def test_a_degraded_one_ends_the_wait_and_is_updated_by_the_next_run(
+    eks: FakeEks, run: Run, clock: FakeClock
+) -> None:
+    text = "DEGRADED: NodeCreationFailure: Instances failed to join (i-1, i-2). Mend the cause and run this again"
+    eks.ends_in = ("DEGRADED", [ISSUE])
+    waited = run(CREATE)
+    assert waited["failed"] and text in waited["msg"] and clock.seconds < 60
+    for check in (True, False):
+        again = run(CREATE, check=check)
+        assert (again["failed"], again["changed"], again["written"]) == (False, False, [])
+        assert len(again["warnings"]) == 1 and text in again["warnings"][0]
+    updated = run(MODIFY)
+    assert (updated["failed"], updated["changed"], updated["nodegroup"]["status"]) == (False, True, "ACTIVE")
+    assert text in updated["warnings"][0] and run(MODIFY)["warnings"] == []
 
 
 def test_a_failed_deletion_fails_with_the_reason_and_can_be_tried_again(

@@ -24,7 +24,7 @@ class Associations(TaggedEks):
     def __init__(self) -> None:
         super().__init__()
         self.cluster = True
-        self.made = 0
+        self.made = self.hidden = 0
         self.associations: dict[str, dict[str, Any]] = {}
 
     def resources(self) -> Iterable[dict[str, Any]]:
@@ -36,6 +36,9 @@ class Associations(TaggedEks):
 
     def list_pod_identity_associations(self, clusterName: str) -> dict[str, Any]:
         self._look()
+        if self.hidden:
+            self.hidden -= 1
+            return {"associations": []}
         keys = ("namespace", "serviceAccount", "associationId", "associationArn")
         return {"associations": [{key: item[key] for key in keys} for item in self.associations.values()]}
 
@@ -47,7 +50,8 @@ class Associations(TaggedEks):
     ) -> dict[str, Any]:
         self._look()
         place = (values["namespace"], values["serviceAccount"])
-        assert place not in [(item["namespace"], item["serviceAccount"]) for item in self.associations.values()]
+        if place in [(item["namespace"], item["serviceAccount"]) for item in self.associations.values()]:
+            raise aws_error("ResourceInUseException", "Association already exists: a-1")
         assert values.get("targetRoleArn") != ""
         self.made += 1
         id_ = f"a-{self.made}"
@@ -191,6 +195,23 @@ def test_other_refusals_are_told_at_once(eks: Associations, run: Run, clock: Fak
     eks.errors["create_pod_identity_association"] = [aws_error("ResourceLimitExceededException", "too many")]
     result = run([item(role_arn=ROLE + "a")])
     assert result["failed"] and clock.seconds == 0 and "too many" in result["msg"]
+
+
+def test_one_that_a_killed_run_has_made_and_that_is_not_visible_yet(
+    eks: Associations, run: Run, clock: FakeClock
+) -> None:
+    run([item(role_arn=ROLE + "a")], tags={"a": "1"})
+    eks.hidden = 3
+    result = run([item(role_arn=ROLE + "b")], tags={"b": "2"})
+    assert (result["failed"], result["changed"], clock.seconds) == (False, True, 10)
+    assert (eks.associations["a-1"]["roleArn"], eks.associations["a-1"]["tags"]) == (ROLE + "b", {"a": "1", "b": "2"})
+    eks.hidden = 1
+    assert run([item(role_arn=ROLE + "b")])["changed"] is False
+    eks.associations["a-1"]["ownerArn"] = "arn:addon"
+    eks.hidden = 1
+    assert "belongs to arn:addon" in run([item(role_arn=ROLE + "c")])["msg"]
+    eks.hidden = 100
+    assert "already exists" in run([item(role_arn=ROLE + "c")])["msg"]
 
 
 def test_check_mode_and_deletion_without_a_cluster(eks: Associations, run: Run) -> None:
