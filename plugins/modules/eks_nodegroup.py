@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Creates, updates, upgrades and deletes managed node groups. One that exists already is brought to what is wanted.
   - What AWS can change in place is changed. What it cannot change is refused with the current and the wanted value.
-  - The wait ends at once when the node group is in state C(CREATE_FAILED), C(DEGRADED) or C(DELETE_FAILED), or when an update of it fails,
+  - The wait ends at once when the node group comes to state C(CREATE_FAILED), C(DEGRADED) or C(DELETE_FAILED), or when an update of it fails,
     with the health issues or errors that AWS reports.
 author: The rayops.serve_ha authors (@rayops)
 extends_documentation_fragment:

@@ -283,7 +283,7 @@ def test_namespace_of_somebody_else_is_let_alone(
     assert render("ray_service__namespace_ours", **found) is ours
     assert [o["kind"] for o in render("ray_service__namespace_objects", **found)] == made
     last = [o["kind"] for o in render("ray_service__removed_last", **found)]
-    assert last == (["Namespace"] if ours else ["Secret", "ConfigMap"])
+    assert last == (["Namespace"] if ours else ["Ingress", "Secret", "ConfigMap"])
 
 
 def applied(*kinds: str) -> dict[str, Any]:

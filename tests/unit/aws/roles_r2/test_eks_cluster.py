@@ -129,7 +129,10 @@ def test_result_of_nothing_has_all_keys(render: Any) -> None:
         "node_security_group_id",
         "oidc_issuer",
     }
-    assert full["configure_kubectl"] == "aws eks --region us-west-2 update-kubeconfig --name mistral"
+    command = "aws eks --region us-west-2 update-kubeconfig --name mistral"
+    assert full["configure_kubectl"] == command
+    profile = render("eks_cluster", "eks_cluster__result", eks_cluster_profile="ops", **FOUND)
+    assert profile["configure_kubectl"] == f"{command} --profile ops"
 
 
 def test_running_is_active_and_reachable(render: Any, tmp_path: Path) -> None:
