@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import botocore.session
 import pytest
 
+ROOT = Path(__file__).parents[4]
 GOLDEN = Path(__file__).parent / "golden"
 POLICIES = ["eks_addons__karpenter_policy", "eks_addons__load_balancer_policy", "eks_addons__queue_policy"]
 #: IAM's word for a service -> botocore's.
@@ -114,3 +116,14 @@ def test_every_role_is_looked_up(render: Any) -> None:
         assert {one["name"] for one in roles} == names
     # And the one instance profile, here of the role that is the last.
     assert {"type": "iam:instance-profile", "name": "mistral-karpenter-node"} in resources
+
+
+def test_only_the_roles_that_are_made_may_be_handed_on(render: Any) -> None:
+    policy = json.loads((ROOT / "docs/iam-policy/cluster.json").read_text(encoding="utf-8"))
+    (patterns,) = [one["Resource"] for one in policy["Statement"] if one["Action"] == ["iam:PassRole"]]
+    roles = render("eks_cluster", "eks_cluster__roles") + render("eks_addons", "eks_addons__all_roles")
+    arns = [f"arn:aws:iam::111122223333:role/{one['name']}" for one in roles]
+    matches = {arn: [one for one in patterns if fnmatch.fnmatchcase(arn, one)] for arn in arns}
+    assert all(matches.values())
+    assert {one for some in matches.values() for one in some} == set(patterns)
+    assert not any(fnmatch.fnmatchcase("arn:aws:iam::111122223333:role/admin", one) for one in patterns)
