@@ -12,7 +12,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import changed_tags, changes, given, make_diffs
+from ansible_collections.rayops.serve_ha.plugins.module_utils._aws.changes import (
+    changed_tags,
+    changes,
+    given,
+    make_diffs,
+)
 
 
 @dataclass
