@@ -279,9 +279,7 @@ def test_a_principal_that_stays_unknown_is_told(eks: Entries, run: Run, clock: F
     assert ADMIN in result["msg"] and "invalid principal" in result["msg"]
 
 
-def test_one_that_a_killed_run_has_made_and_that_is_not_visible_yet(
-    eks: Entries, run: Run, clock: FakeClock
-) -> None:
+def test_one_that_a_killed_run_has_made_and_that_is_not_visible_yet(eks: Entries, run: Run, clock: FakeClock) -> None:
     run([entry(kubernetes_groups=["old"], access_policies=[policy("View")])], tags={"a": "1"})
     hidden = aws_error("ResourceNotFoundException")
     eks.errors["describe_access_entry"] = [hidden] * 3

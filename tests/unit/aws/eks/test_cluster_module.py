@@ -96,9 +96,7 @@ def test_right_after_its_creation_a_cluster_may_not_be_visible(eks: FakeEks, run
     assert (result["failed"], result["cluster"]["status"]) == (False, "ACTIVE")
 
 
-def test_one_that_a_killed_run_has_made_and_that_is_not_visible_yet(
-    eks: FakeEks, run: Run, clock: FakeClock
-) -> None:
+def test_one_that_a_killed_run_has_made_and_that_is_not_visible_yet(eks: FakeEks, run: Run, clock: FakeClock) -> None:
     run(CREATE | {"wait": False})
     eks._hidden = 3
     result = run(CREATE)

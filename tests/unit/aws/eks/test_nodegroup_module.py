@@ -118,9 +118,7 @@ def test_a_failed_creation_ends_the_wait_at_once_with_the_reason(eks: FakeEks, r
     assert run(CREATE)["nodegroup"]["status"] == "ACTIVE"
 
 
-def test_a_degraded_one_ends_the_wait_and_is_updated_by_the_next_run(
-    eks: FakeEks, run: Run, clock: FakeClock
-) -> None:
+def test_a_degraded_one_ends_the_wait_and_is_updated_by_the_next_run(eks: FakeEks, run: Run, clock: FakeClock) -> None:
     text = "DEGRADED: NodeCreationFailure: Instances failed to join (i-1, i-2). Mend the cause and run this again"
     eks.ends_in = ("DEGRADED", [ISSUE])
     waited = run(CREATE)
