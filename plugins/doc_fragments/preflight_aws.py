@@ -42,6 +42,7 @@ options:
               - elasticache:replicationgroup
               - elasticache:subnetgroup
               - events:rule
+              - iam:instance-profile
               - iam:policy
               - iam:role
               - kms:alias

@@ -20,6 +20,7 @@ RULES: dict[str, tuple[int, str, str]] = {
     "elasticache:replicationgroup": (40, *LETTERS_AND_HYPHENS),
     "elasticache:subnetgroup": (50, *LETTERS_AND_HYPHENS),
     "events:rule": (64, r"[.\-_A-Za-z0-9]+", "letters, digits and .-_"),
+    "iam:instance-profile": (128, r"[\w+=,.@-]+", "letters, digits and +=,.@-_"),
     "iam:policy": (128, r"[\w+=,.@-]+", "letters, digits and +=,.@-_"),
     "iam:role": (64, r"[\w+=,.@-]+", "letters, digits and +=,.@-_"),
     "kms:alias": (250, r"[a-zA-Z0-9/_-]+", "letters, digits and /_-"),
