@@ -105,7 +105,7 @@ options:
     description:
       - The password of the default user, 16 to 128 characters. Needs TLS.
       - AWS never shows it, so a change of it goes unnoticed without O(auth_token_version).
-      - An existing group without a password gets it, and takes no connections without it from then on.
+      - An existing group without a password gets it in two steps, and takes no connections without it after the second.
     type: str
   auth_token_version:
     description:
