@@ -16,6 +16,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[4]
 GOLDEN = Path(__file__).parent / "golden"
@@ -116,6 +117,22 @@ def test_every_role_is_looked_up(render: Any) -> None:
         assert {one["name"] for one in roles} == names
     # And the one instance profile, here of the role that is the last.
     assert {"type": "iam:instance-profile", "name": "mistral-karpenter-node"} in resources
+
+
+@pytest.mark.parametrize(("adopt", "cluster"), [(False, 3), (True, 0)])
+def test_teardown_looks_for_everything_in_iam(render: Any, adopt: bool, cluster: int) -> None:
+    (play,) = yaml.safe_load((ROOT / "playbooks/teardown.yml").read_text(encoding="utf-8"))
+    (look,) = [task["rayops.serve_ha.aws_leftovers"] for task in play["post_tasks"] if "leftovers" in str(task)]
+    given = {
+        "eks_cluster_adopt": adopt,
+        "eks_addons__resources": render("eks_addons", "eks_addons__resources"),
+        "eks_cluster__names": {"owned": [{"type": "eks:cluster", "name": "mistral"}], "foreign_text": ""},
+    }
+    found = render("eks_cluster", look["resources"].removeprefix("{{ ").removesuffix(" }}"), **given)
+    kinds = [one["type"] for one in found]
+    assert (kinds.count("iam:role"), kinds.count("iam:instance-profile"), len(kinds)) == (5 + cluster, 1, 6 + cluster)
+    name = render("eks_cluster", look["cluster_name"].removeprefix("{{ ").removesuffix(" }}"), **given)
+    assert name == ("" if adopt else "mistral")
 
 
 def test_only_the_roles_that_are_made_may_be_handed_on(render: Any) -> None:
