@@ -80,8 +80,9 @@ notes:
     list and patch nodes, to list the pods of all namespaces and to create pods/eviction, V(operator_down) to list and patch
     deployments and to list pods of all namespaces, O(failure_commands) with C(end) and
     O(load[].headers), but for O(url), to get, create, patch and delete secrets, the loss of a node to get leases.
-  - A command that a killed check has left in its Secret is run on the machine on which the module runs. Whoever may write Secrets in
-    O(namespace) chooses it.
+  - A command that a killed check has left in its Secret is run only by the user and on the machine that noted it down, which a
+    signature proves, or when O(failure_commands) has the same C(end). Otherwise the module fails, and says what to do. The key is in
+    C(rayops.serve_ha/undo.key) under E(XDG_STATE_HOME) or C(~/.local/state); it is made when it is needed first.
 seealso:
   - module: rayops.serve_ha.ray_head_failure_undo
   - module: rayops.serve_ha.ray_head_failure_report
@@ -324,7 +325,7 @@ def run(module: AnsibleK8SModule) -> dict:
     params = module.params
     plan = Plan(**{name: params[name] for name in Plan.__dataclass_fields__})
     cluster = Cluster(kuberay.Cluster(lambda: get_api_client(module)), plan.namespace, plan.name)
-    put_right = not module.check_mode and check.put_right(cluster)
+    put_right = not module.check_mode and check.put_right(cluster, (plan.failure_commands or {}).get("end"))
     patience = plan.recovery_timeout if put_right else 0
     target = params["target"] or f"{plan.name}-serve-svc"
     ready = check.preconditions(cluster, params["url"], target, plan.promise, patience)

@@ -13,7 +13,8 @@ description:
   - M(rayops.serve_ha.ray_head_failure_check) undoes what it does, also when it fails or is interrupted. When it is killed, that
     stays, until the next check of the RayService begins, or until this module runs.
   - Pods that carry load are deleted, nodes that were drained uncordoned, the Deployments of the KubeRay operator scaled to what
-    they were, and the command C(failure_commands.end) of that check is run, on the machine on which this module runs.
+    they were, and the command C(failure_commands.end) of that check is run, if it was noted down by the user and on the machine
+    that run this module.
   - Of a check that is under way it takes everything away. The RayService itself need not be there any more.
 options:
   name:
@@ -42,8 +43,9 @@ requirements:
 notes:
   - The account needs to list and delete pods. Nodes, deployments and secrets are looked at if it may get and list them, and to put
     them right it needs to patch nodes and deployments and to delete secrets.
-  - What is run comes from a Secret in O(namespace). Whoever may write Secrets there chooses a command for the machine on which this
-    module runs.
+  - The command comes from a Secret in O(namespace), and is run only if a signature proves that the check that noted it down ran as the
+    same user on the same machine. Otherwise the module undoes everything else, fails, and says what to do. The key is in
+    C(rayops.serve_ha/undo.key) under E(XDG_STATE_HOME) or C(~/.local/state), where the check makes it when it is needed first.
 seealso:
   - module: rayops.serve_ha.ray_head_failure_check
 author:

@@ -72,9 +72,12 @@ def load_seconds(plan: Plan) -> float:
     return plan.baseline_seconds + plan.repeat * each + LOAD_MARGIN
 
 
-def put_right(cluster: Cluster) -> bool:
-    """Undo what a killed check of this RayService has left; whether there was anything. Raises Refusal, ApiFailure."""
-    found = left(cluster)
+def put_right(cluster: Cluster, own_end: list[str] | None) -> bool:
+    """Undo what a killed check of this RayService has left; whether there was anything. Raises Refusal, ApiFailure.
+
+    own_end: the command of this check that undoes its failure.
+    """
+    found = left(cluster, own_end=own_end)
     try:
         with deferred():
             perform(one.undo for one in found)

@@ -68,9 +68,10 @@ class Cluster:
         return f"{self.name}-{kind}"
 
     def kept(self, kind: str) -> list[str]:
-        """The text of C(keep), if there is one."""
+        """The text of C(keep), if there is one, or whatever else somebody has put there."""
         secret = self.api.find(f"{self.secrets_path}/{self.secret_name(kind)}")
-        return [base64.b64decode(secret["data"][SECRET_KEY]).decode()] if secret else []
+        texts = [(secret.get("data") or {}).get(SECRET_KEY) or ""] if secret else []
+        return [base64.b64decode(text).decode(errors="replace") for text in texts]
 
     def node(self, name: str) -> dict:
         return self.api.get(f"{NODES}/{name}")

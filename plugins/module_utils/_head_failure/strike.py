@@ -24,6 +24,7 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.undo
     call_end,
     deployment_path,
     described,
+    filled,
     full_name,
     note,
     perform,
@@ -66,11 +67,6 @@ with tempfile.TemporaryFile(dir="/dev/shm", buffering=0) as stream:
         while True:
             held.append(bytearray(b"x") * (32 << 20))
 """
-
-
-def filled(words: list[str], node: str) -> list[str]:
-    """A command of the caller, with the node that it is about."""
-    return [word.replace("{node}", node) for word in words]
 
 
 def evictable(pods: list[dict]) -> list[dict]:

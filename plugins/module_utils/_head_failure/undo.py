@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,6 +17,13 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.clus
     NODES,
     NOTE,
     Cluster,
+)
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.notes import (
+    Note,
+    key_path,
+    ours,
+    parsed,
+    written,
 )
 from ansible_collections.rayops.serve_ha.plugins.module_utils._kuberay.api import ApiFailure
 
@@ -41,6 +47,11 @@ def described(words: list[str]) -> str:
     """A command without what may be secret in it: C(kubectl with 4 arguments)."""
     count = len(words) - 1
     return f"{words[0]} with {count} argument{'' if count == 1 else 's'}"
+
+
+def filled(words: list[str], node: str) -> list[str]:
+    """A command of the caller, with the node that it is about."""
+    return [word.replace("{node}", node) for word in words]
 
 
 def run_program(words: list[str]) -> None:
@@ -88,8 +99,12 @@ def scale_back(cluster: Cluster, deployment: dict, replicas: int) -> None:
 
 
 def note(cluster: Cluster, failure: str, node: str, end: list[str]) -> None:
-    """Note down which command undoes a failure: in a Secret, as what is in a command may be one."""
-    cluster.keep(NOTE, json.dumps({"failure": failure, "node": node, "end": end}))
+    """Note down which command undoes a failure: in a Secret, as what is in a command may be one. Raises StrikeError, ApiFailure."""
+    try:
+        text = written(cluster.namespace, cluster.name, Note(failure, node, end))
+    except OSError as error:
+        raise StrikeError(f"{key_path()}, the key that signs what undoes the failure, cannot be used: {error}") from error
+    cluster.keep(NOTE, text)
 
 
 def call_end(cluster: Cluster, end: list[str], command: Callable[[list[str]], None]) -> None:
@@ -109,8 +124,10 @@ def perform(actions: Iterable[Callable[[], object]]) -> None:
         raise StrikeError("; ".join(errors))
 
 
-def left(cluster: Cluster, command: Callable[[list[str]], None] = run_program) -> list[Left]:
-    """What a killed check of this RayService has left."""
+def left(
+    cluster: Cluster, command: Callable[[list[str]], None] = run_program, own_end: list[str] | None = None
+) -> list[Left]:
+    """What a killed check of this RayService has left. own_end: the command of the caller that undoes a failure."""
     owner, found = f"{cluster.namespace}/{cluster.name}", []
     for pod in cluster.load_pods():
         if "deletionTimestamp" not in pod["metadata"]:
@@ -128,18 +145,41 @@ def left(cluster: Cluster, command: Callable[[list[str]], None] = run_program) -
     if seen(partial(cluster.kept, HEADERS)):
         found.append(Left("headers of the load deleted", partial(cluster.forget, HEADERS)))
     for text in seen(partial(cluster.kept, NOTE)):
-        noted = json.loads(text)
-        of_node = noted["node"] and f" of node {noted['node']}"
-        words = f"failure {noted['failure']}{of_node} undone"
-        found.append(Left(words, partial(end_of_a_note, cluster, noted["end"], command)))
+        found.append(left_by_a_command(cluster, text, command, own_end))
     return found
 
 
-def end_of_a_note(cluster: Cluster, end: list[str], command: Callable[[list[str]], None]) -> None:
+def left_by_a_command(cluster: Cluster, text: str, command: Callable[[list[str]], None], own_end: list[str] | None) -> Left:
+    """What is done about a note. Its command is run only if it was noted down here, or is the caller's own."""
+    where = f"{cluster.namespace}/{cluster.secret_name(NOTE)}"
+    found = parsed(text)
+    if not found:
+        reason = f"the Secret {where} is not what a check writes: look who wrote it, and delete it"
+        return Left(f"Secret {where} left as it is", partial(refuse, reason))
+    failure = f"failure {found.failure}" + (found.node and f" of node {found.node}")
+    try:
+        trusted = ours(cluster.namespace, cluster.name, found)
+        doubt = "it was not noted down by this user on this machine"
+    except OSError as error:
+        trusted, doubt = False, f"it cannot be told who noted it down: {error}"
+    if trusted or (own_end and filled(own_end, found.node) == found.end):
+        return Left(f"{failure} undone", partial(end_of_a_note, cluster, where, found.end, command))
+    reason = (
+        f"the {failure} was left by a check of another machine or user, or by somebody else. The command that is to undo it is not run "
+        f"here, as {doubt}. Undo it where that check ran, or by a check here with the same command as failure_commands.end, "
+        f"or by hand, and delete the Secret {where} then"
+    )
+    return Left(f"{failure} left as it is", partial(refuse, reason))
+
+
+def refuse(reason: str) -> None:
+    raise StrikeError(reason)
+
+
+def end_of_a_note(cluster: Cluster, where: str, end: list[str], command: Callable[[list[str]], None]) -> None:
     try:
         call_end(cluster, end, command)
     except StrikeError as error:
-        where = f"{cluster.namespace}/{cluster.secret_name(NOTE)}"
         raise StrikeError(f"{error}. If that command can do no more, undo the failure and delete the Secret {where}") from error
 
 

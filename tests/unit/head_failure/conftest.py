@@ -15,6 +15,14 @@ from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.evid
 from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.samples import Beat, Sample
 
 
+@pytest.fixture(autouse=True)
+def state_home(tmp_path_factory, monkeypatch):
+    """Where the key of this machine is kept, which is nobody's yet."""
+    home = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
+    return home
+
+
 def pod(
     uid,
     role="worker",

@@ -338,11 +338,11 @@ def test_a_signal_in_the_midst_of_the_last_undoing(fake, cluster, plan, monkeypa
 
 
 def test_what_a_killed_check_has_left_is_put_right_whoever_comes(fake, cluster, tmp_path):
-    assert check.put_right(cluster) is False
+    assert check.put_right(cluster, None) is False
     fake.deployment["metadata"]["annotations"] = {"rayops.io/head-failure-check": "ns/svc 2"}
     undo.note(cluster, "redis_lost", "", ["touch", str(tmp_path / "mended")])
     fake.changes.clear()
-    assert check.put_right(cluster) is True
+    assert check.put_right(cluster, None) is True
     assert fake.changes[0][2]["spec"] == {"replicas": 2}
     assert (tmp_path / "mended").exists()
     assert fake.secret is None
@@ -351,7 +351,19 @@ def test_what_a_killed_check_has_left_is_put_right_whoever_comes(fake, cluster, 
 def test_what_cannot_be_put_right_is_refused(fake, cluster):
     undo.note(cluster, "head_node_lost", "node-7", ["/no/such/program", "node-7"])
     with pytest.raises(check.Refusal, match="what a killed check has left could not be undone: .*/no/such/program with 1"):
-        check.put_right(cluster)
+        check.put_right(cluster, None)
+
+
+def test_a_note_of_another_machine_is_put_right_by_the_same_check_only(fake, cluster, tmp_path, state_home):
+    undo.note(cluster, "head_node_lost", "node-7", ["touch", str(tmp_path / "node-7")])
+    (state_home / "rayops.serve_ha" / "undo.key").unlink()
+    for own_end in (None, ["touch", str(tmp_path / "mended")]):
+        with pytest.raises(check.Refusal, match="the failure head_node_lost of node node-7 was left by a check of another machine"):
+            check.put_right(cluster, own_end)
+    assert list(tmp_path.iterdir()) == []
+    assert check.put_right(cluster, ["touch", str(tmp_path / "{node}")]) is True
+    assert (tmp_path / "node-7").exists()
+    assert fake.secret is None
 
 
 def test_requests_that_fail_from_the_start_spare_the_service(fake, cluster, plan):

@@ -127,7 +127,9 @@ def test_commands(world, strike_of, failure, begun, undone):
     lost = strike_of(failure, COMMANDS)
     lost.begin()
     assert world.log == [("create", "Secret"), ("run", *begun)]
-    assert world.noted() == {"failure": failure, "node": undone[1], "end": list(undone)}
+    noted = world.noted()
+    assert len(noted.pop("signature")) == 64
+    assert noted == {"failure": failure, "node": undone[1], "end": list(undone)}
     assert world.objects[SECRET]["metadata"]["labels"][NOTE] == "svc"
     # What is in a command may be secret.
     assert lost.done == ["cut with 1 argument"]
@@ -171,6 +173,13 @@ def test_a_note_whose_answer_was_lost_is_written_anew(world, strike_of):
     strike_of("redis_lost", {**COMMANDS, "end": ["old"]}).begin()
     strike_of("redis_lost", COMMANDS).begin()
     assert world.noted()["end"] == ["mend", ""]
+
+
+def test_what_cannot_be_signed_is_not_begun(world, strike_of, state_home):
+    (state_home / "rayops.serve_ha").touch()
+    with pytest.raises(StrikeError, match=r"undo\.key, the key that signs .*, cannot be used: .*Not a directory"):
+        strike_of("redis_lost", COMMANDS).begin()
+    assert world.log == []
 
 
 def test_what_may_not_be_noted_down_is_not_begun(world, strike_of):
