@@ -110,7 +110,7 @@ def answering(content: Any, status: int = 200, replica: str = "0") -> httpx.Asyn
 @pytest.mark.parametrize(
     ("call", "client", "said"),
     [
-        (limits.whole_answer, answering({"usage": {"completion_tokens": 7}}), "expected an answer of 1024 tokens"),
+        (limits.whole_answer, answering({"usage": {"completion_tokens": 7}}), "expected an answer of 3000 tokens"),
         (limits.look_everywhere, answering({}, 500), "after a hang-up: 500"),
         (limits.look_everywhere, answering({}), "only 1 of 2 replicas"),
         (limits.leave_stream, answering({}, 503), "503"),
