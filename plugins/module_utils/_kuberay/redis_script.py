@@ -14,6 +14,7 @@ Only SCAN and DEL are sent, which Ray itself needs and every access list that is
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -120,28 +121,31 @@ def trust():
     return ssl.create_default_context(cadata=os.environ.get("REDIS_CA") or None)
 
 
+@contextlib.contextmanager
+def connected(address, username, password, context, timeout):
+    """A function that sends a command and returns the answer. C(context): gives the SSL context, and is asked only where there is TLS."""
+    host, port, tls = split_address(address)
+    with socket.create_connection((host, port), timeout) as plain:
+        connection = context().wrap_socket(plain, server_hostname=host) if tls else plain
+        with connection, connection.makefile("rb") as stream:
+
+            def send(*words):
+                connection.sendall(encode(*words))
+                return decode(stream)
+
+            if password:
+                send("AUTH", *([username] if username else []), password)
+            yield send
+
+
 def main():
+    given = os.environ
     reached = False
     try:
-        host, port, tls = split_address(os.environ["REDIS_ADDRESS"])
-        with socket.create_connection((host, port), TIMEOUT_SECONDS) as plain:
-            connection = trust().wrap_socket(plain, server_hostname=host) if tls else plain
-            with connection, connection.makefile("rb") as stream:
-
-                def send(*words):
-                    connection.sendall(encode(*words))
-                    return decode(stream)
-
-                if os.environ.get("REDIS_PASSWORD"):
-                    user = [os.environ["REDIS_USERNAME"]] if os.environ.get("REDIS_USERNAME") else []
-                    send("AUTH", *user, os.environ["REDIS_PASSWORD"])
-                reached = True
-                result = run(
-                    send,
-                    set(json.loads(os.environ["WANTED"])),
-                    set(json.loads(os.environ["SPARED"])),
-                    os.environ["DELETE"] == "1",
-                )
+        user, password = given.get("REDIS_USERNAME"), given.get("REDIS_PASSWORD")
+        with connected(given["REDIS_ADDRESS"], user, password, trust, TIMEOUT_SECONDS) as send:
+            reached = True
+            result = run(send, set(json.loads(given["WANTED"])), set(json.loads(given["SPARED"])), given["DELETE"] == "1")
     except (OSError, RedisError, ValueError) as error:
         # A Redis that refuses the password has not been reached: a teardown can do as little there as where nobody answers.
         result = {"error": str(error) or type(error).__name__, "reached": reached}

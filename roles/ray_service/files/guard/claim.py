@@ -20,12 +20,11 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
-import socket
 import ssl
 import sys
 import time
 
-from redis_script import RedisError, decode, encode, split_address
+from redis_script import RedisError, connected
 
 #: For so long Ray too waits for Redis, and then the container ends.
 PATIENCE_SECONDS = 60
@@ -54,27 +53,17 @@ class Refused(Exception):
     """There must be no GCS in this pod."""
 
 
-@contextlib.contextmanager
 def session(environment):
     """A function that sends a command to Redis and returns the answer; what it needs to know is what Ray knows."""
-    host, port, tls = split_address(environment["RAY_REDIS_ADDRESS"])
-    with socket.create_connection((host, port), TIMEOUT_SECONDS) as plain:
-        connection = plain
-        if tls:
-            # Ray asks who signed the certificate, and not for which host.
-            context = ssl.create_default_context(cafile=environment["RAY_REDIS_CA_CERT"])
-            context.check_hostname = False
-            connection = context.wrap_socket(plain, server_hostname=host)
-        with connection, connection.makefile("rb") as stream:
 
-            def send(*words):
-                connection.sendall(encode(*words))
-                return decode(stream)
+    def context():
+        # Ray asks who signed the certificate, and not for which host.
+        found = ssl.create_default_context(cafile=environment["RAY_REDIS_CA_CERT"])
+        found.check_hostname = False
+        return found
 
-            if environment.get("REDIS_PASSWORD"):
-                user = [environment["REDIS_USERNAME"]] if environment.get("REDIS_USERNAME") else []
-                send("AUTH", *user, environment["REDIS_PASSWORD"])
-            yield send
+    user, password = environment.get("REDIS_USERNAME"), environment.get("REDIS_PASSWORD")
+    return connected(environment["RAY_REDIS_ADDRESS"], user, password, context, TIMEOUT_SECONDS)
 
 
 def clients(send):
