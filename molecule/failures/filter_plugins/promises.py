@@ -15,6 +15,8 @@ from collections.abc import Callable
 from datetime import datetime
 from xml.etree import ElementTree
 
+from ansible_collections.rayops.serve_ha.plugins.module_utils._head_failure.junit import fail, to_xml
+
 SUITE = "failures"
 LINE = "%-28s %-8s %-8s %8s %7s %6s %8s %16s %9s %10s %9s"
 HEADS = (
@@ -151,10 +153,8 @@ def junit(records: list[dict]) -> str:
     for one in records:
         case = ElementTree.SubElement(suite, "testcase", {"classname": SUITE, "name": one["name"], "time": "0"})
         if one["why"]:
-            failure = ElementTree.SubElement(case, "failure", {"message": one["why"][0], "type": "promise"})
-            failure.text = "\n".join(one["why"])
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+            fail(case, one["why"], "promise")
+    return to_xml(root)
 
 
 class FilterModule:

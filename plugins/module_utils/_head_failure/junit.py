@@ -32,9 +32,18 @@ def suite(document: dict) -> str:
             top, "testcase", {"classname": f"head_failure.{where}.{entry['name']}", "name": entry["title"], "time": "0"}
         )
         if entry["outcome"] == "failed":
-            text = "\n".join(entry["reasons"])
-            ElementTree.SubElement(case, "failure", {"message": entry["reasons"][0], "type": "criterion"}).text = text
+            fail(case, entry["reasons"], "criterion")
         elif entry["outcome"] == "skipped":
             ElementTree.SubElement(case, "skipped", {"message": entry["note"] or "there was nothing to judge"})
+    return to_xml(root)
+
+
+def fail(case: ElementTree.Element, reasons: list[str], kind: str) -> None:
+    """A test case has failed for these reasons."""
+    ElementTree.SubElement(case, "failure", {"message": reasons[0], "type": kind}).text = "\n".join(reasons)
+
+
+def to_xml(root: ElementTree.Element) -> str:
+    """The file."""
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
