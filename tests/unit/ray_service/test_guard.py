@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the rayops.serve_ha authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which pods the head's guard takes away, and how it asks for it."""
+"""Which heads' pods the guard takes away, what it asks for, and what it may."""
 
 from __future__ import annotations
 
@@ -21,15 +21,30 @@ from typing import Any
 import pytest
 
 FILE = Path(__file__).parents[3] / "roles" / "ray_service" / "files" / "guard" / "guard.py"
-GUARD = runpy.run_path(str(FILE))
+HEADS = runpy.run_path(str(FILE.with_name("heads.py")))
+WORKERS = runpy.run_path(str(FILE.with_name("workers.py")))
+with pytest.MonkeyPatch.context() as script:
+    # As beside a script.
+    script.syspath_prepend(str(FILE.parent))
+    GUARD = runpy.run_path(str(FILE))
 NOW = 1767323045  # 2026-01-02T03:04:05Z
 PASSED, AHEAD = "2026-01-02T03:04:04Z", "2026-01-02T03:04:06Z"
 
 
-def pod(deleted: str = "", node: str = "lost") -> dict[str, Any]:
+def pod(deleted: str = "", node: str = "lost", **labels: str) -> dict[str, Any]:
+    given = {"ray.io/node-type": "head", HEADS["MARK"]: "true"} | labels
     return {
-        "metadata": {"name": "head", "uid": "u-1"} | ({"deletionTimestamp": deleted} if deleted else {}),
+        "metadata": {"name": "head", "uid": "u-1", "labels": given} | ({"deletionTimestamp": deleted} if deleted else {}),
         "spec": {"nodeName": node} if node else {},
+        "status": {"podIP": "10.0.0.1"},
+    }
+
+
+def worker(name: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "uid": name, "labels": {"ray.io/node-type": "worker", "ray.io/cluster": "c", "ray.io/serve": "true"}},
+        "spec": {"nodeName": "n", "containers": [{}]},
+        "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
     }
 
 
@@ -52,10 +67,13 @@ def node(ready: str) -> dict[str, Any]:
         (pod(AHEAD), node("Unknown"), False),
         # The API server needs no kubelet for that one.
         (pod(PASSED, node=""), None, False),
+        # Another head would not put it out, or it is none.
+        (pod(PASSED, **{HEADS["MARK"]: "false"}), node("Unknown"), False),
+        (pod(PASSED, **{"ray.io/node-type": "worker"}), node("Unknown"), False),
     ],
 )
 def test_to_remove(head: dict[str, Any], its_node: dict[str, Any] | None, removed: bool) -> None:
-    assert GUARD["to_remove"]([head], {"lost": its_node}, NOW) == ([head] if removed else [])
+    assert HEADS["to_remove"]([head], {"lost": its_node}, NOW) == ([head] if removed else [])
 
 
 @pytest.mark.parametrize(("answer", "said"), [({"kind": "Pod"}, "Took away pod head, u-1"), (None, "Gone already: pod head, u-1")])
@@ -69,8 +87,8 @@ def test_look(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         return node("Unknown") if "/nodes/" in path else {"items": [pod(), pod(PASSED)]}
 
     monkeypatch.setitem(GUARD["look"].__globals__, "ask", ask)
-    GUARD["look"]("ray", "mistral")
-    selector = "rayops.serve-ha/service%3Dmistral%2Cray.io/node-type%3Dhead%2Crayops.serve-ha/fenced%3Dtrue"
+    assert GUARD["look"]("ray", "mistral", {}) == {}
+    selector = "rayops.serve-ha/service%3Dmistral%2Cray.io/node-type"
     assert [(method, path) for method, path, _body in asked] == [
         ("GET", f"/api/v1/namespaces/ray/pods?labelSelector={selector}"),
         ("GET", "/api/v1/nodes/lost"),
@@ -82,22 +100,57 @@ def test_look(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     assert line.startswith(said)
 
 
+def test_look_at_workers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A machine is lost, and comes back."""
+    lost, left, clock, patches = worker("lost"), worker("left"), [100.0], []
+
+    def ask(method: str, path: str, body: Any = None) -> Any:
+        if method == "PATCH":
+            assert path == "/api/v1/namespaces/ray/pods/lost"
+            patches.append(body)
+            lost["metadata"]["labels"] = {**lost["metadata"]["labels"], **body["metadata"]["labels"]}
+            lost["metadata"]["labels"] = {name: value for name, value in lost["metadata"]["labels"].items() if value}
+            return {"kind": "Pod"}
+        return {"items": [pod(), lost, left]}
+
+    there = {"lost": True, "left": True}
+    monkeypatch.setitem(GUARD["look"].__globals__, "ask", ask)
+    monkeypatch.setattr(GUARD["workers"], "answers", lambda one: there[one["metadata"]["name"]])
+    monkeypatch.setattr(GUARD["time"], "monotonic", lambda: clock[0])
+    memory: dict[str, Any] = {}
+    before = lost["metadata"]["labels"]
+    for answered, patched in ((True, 0), (False, 0), (False, 1), (False, 1), (True, 1)):
+        there["lost"] = answered
+        memory = GUARD["look"]("ray", "mistral", memory)
+        assert len(patches) == patched
+        clock[0] += 2
+    clock[0] += WORKERS["BACK_SECONDS"]
+    GUARD["look"]("ray", "mistral", memory)
+    assert len(patches) == 2
+    assert lost["metadata"]["labels"] == before
+    out, back = capsys.readouterr().out.splitlines()
+    assert out == "Pod lost on node n cannot be reached: out of the serve service"
+    assert back == "Pod lost on node n answers again: back into the serve service"
+
+
 @pytest.fixture(name="server")
 def fixture_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str, Any]]]:
     """An API server of a few lines, and the guard's account. What it was asked: (method, token, body)."""
     asked: list[tuple[str, str, Any]] = []
+    types: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             asked.append((self.command, self.headers["Authorization"], json.loads(body) if body else None))
+            types.append(self.headers["Content-Type"])
             text = b'{"kind": "Pod"}'
             self.send_response(int(self.path.rpartition("/")[2]))
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_DELETE = answer
+        do_GET = do_DELETE = do_PATCH = answer
 
         def log_message(self, *_words: Any) -> None: ...
 
@@ -117,6 +170,9 @@ def fixture_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield asked
         server.shutdown()
+    # A patch is one of objects, to the API server.
+    kinds = {"PATCH": "application/merge-patch+json"}
+    assert types == [kinds.get(method, "application/json") for method, _token, _body in asked]
 
 
 def test_ask(server: list[tuple[str, str, Any]], tmp_path: Path) -> None:
@@ -127,8 +183,9 @@ def test_ask(server: list[tuple[str, str, Any]], tmp_path: Path) -> None:
     assert GUARD["ask"]("DELETE", "/409", {"a": 1}) is None
     with pytest.raises(urllib.error.HTTPError, match="403"):
         GUARD["ask"]("GET", "/403")
+    assert GUARD["ask"]("PATCH", "/200", {"b": 2}) == {"kind": "Pod"}
     delete = ("DELETE", "Bearer second", {"a": 1})
-    assert server == [("GET", "Bearer first", None), delete, delete, ("GET", "Bearer second", None)]
+    assert server == [("GET", "Bearer first", None), delete, delete, ("GET", "Bearer second", None), ("PATCH", "Bearer second", {"b": 2})]
 
 
 def test_it_goes_on_without_an_answer_and_ends_at_once() -> None:
@@ -142,11 +199,10 @@ def test_it_goes_on_without_an_answer_and_ends_at_once() -> None:
 
 def test_the_guard_finds_the_heads_that_the_role_marks(render: Any) -> None:
     given = {"ray_service_image": "ray:1", "ray_service_redis": {"address": "redis://redis:6379"}}
-    name, value = GUARD["MARK"].split("=")
     for guarded in (True, False):
         groups = render("ray_service__groups", **given, ray_service_head_guard=guarded)
-        marks = [group["template"]["metadata"]["labels"].get(name) for group in (groups["headGroupSpec"], *groups["workerGroupSpecs"])]
-        assert marks == [value if guarded else None, None], "a head that has the fence, and no other pod"
+        marks = [group["template"]["metadata"]["labels"].get(HEADS["MARK"]) for group in (groups["headGroupSpec"], *groups["workerGroupSpecs"])]
+        assert marks == ["true" if guarded else None, None], "a head that has the fence, and no other pod"
 
 
 def test_it_may_what_it_does_and_no_more(render: Any) -> None:
@@ -156,7 +212,7 @@ def test_it_may_what_it_does_and_no_more(render: Any) -> None:
         if one["kind"] in ("Role", "ClusterRole")
     }
     assert rules == {
-        "Role": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "delete"]}],
+        "Role": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "delete", "patch"]}],
         "ClusterRole": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}],
     }
 
