@@ -99,5 +99,6 @@ def test_the_lab_causes_everything_and_ends_with_the_table() -> None:
     texts = {name: (LAB / name).read_text(encoding="utf-8") for name in playbooks}
     told = " ".join(texts.values())
     assert [group for group in DATA["failures"] if not re.search(rf"failures[._](group[:=] ?)?{group}\b", told)] == []
-    # Each holds its promises in the end, for those who run it by itself.
-    assert [name for name, text in texts.items() if "tasks/held.yml" not in text and "cause.yml" not in text] == []
+    # Each holds its promises in the end, for those who run it by itself. One has none, but counts.
+    judges = ("tasks/held.yml", "cause.yml", "workers.yml")
+    assert [name for name, text in texts.items() if not any(judge in text for judge in judges)] == []
