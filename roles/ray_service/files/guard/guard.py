@@ -33,6 +33,7 @@ STUCK_SECONDS = 60
 TYPES = {"PATCH": "application/merge-patch+json"}
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
+
 def ask(method, path, body=None):
     """What the API server answers; None where there is no such thing (404), or another one by now (409)."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]

@@ -22,6 +22,8 @@ MARK = "rayops.serve-ha/silent"
 CONNECT_SECONDS = 1.5
 #: A worker that comes back after its head has given it up (65 s) ends itself within seconds: so long it has to answer, and be Ready.
 BACK_SECONDS = 15
+#: What is remembered of a worker that has not answered yet: see remembered().
+NEVER = (None, 0)
 
 
 def workers_of(pods):
@@ -52,7 +54,7 @@ def remembered(before, found, now):
     """{UID: (since when it has answered each time, or None; how often in a row it has not)} of all that have ever answered."""
     after = {}
     for one, answered in found.items():
-        since, silences = before.get(one, (None, 0))
+        since, silences = before.get(one, NEVER)
         if answered:
             after[one] = (since or now, 0)
         elif one in before:
@@ -63,15 +65,14 @@ def remembered(before, found, now):
 def to_take_out(workers, memory):
     """Those that serve and have been silent twice, if another one of their cluster serves and answers."""
     serving = [worker for worker in workers if ready(worker) and worker["metadata"]["labels"].get(SERVES) == "true"]
-    left = {cluster(worker) for worker in serving if memory.get(uid(worker), (None, 0))[0]}
-    return [worker for worker in serving if memory.get(uid(worker), (None, 0))[1] >= 2 and cluster(worker) in left]
+    left = {cluster(worker) for worker in serving if memory.get(uid(worker), NEVER)[0]}
+    return [worker for worker in serving if memory.get(uid(worker), NEVER)[1] >= 2 and cluster(worker) in left]
 
 
 def to_put_back(workers, memory, now):
     """Those that a guard has taken out, and that have answered for long enough."""
     out = [worker for worker in workers if MARK in worker["metadata"]["labels"] and ready(worker)]
-    since = {uid(worker): memory.get(uid(worker), (None, 0))[0] for worker in out}
-    return [worker for worker in out if since[uid(worker)] and now - since[uid(worker)] >= BACK_SECONDS]
+    return [worker for worker in out if (since := memory.get(uid(worker), NEVER)[0]) and now - since >= BACK_SECONDS]
 
 
 def labels(serves):
