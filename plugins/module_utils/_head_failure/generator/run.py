@@ -154,9 +154,17 @@ class Run:
 
 
 async def until(moment):
-    pause = moment - time.monotonic()
-    if pause > 0:
-        await asyncio.sleep(pause)
+    """Sleep until then, and before those who sleep until later: a pause from now on is measured anew for each, a few
+    microseconds or, on a busy machine, milliseconds later, and may change their order."""
+    loop = asyncio.get_running_loop()
+    if moment > loop.time():
+        reached = loop.create_future()
+        # The loop's own clock is the monotonic one.
+        timer = loop.call_at(moment, reached.set_result, None)
+        try:
+            await reached
+        finally:
+            timer.cancel()
 
 
 async def limited(exchange, pool, entry, request, due):
@@ -175,7 +183,6 @@ async def limited(exchange, pool, entry, request, due):
             exchange.stream.cut()
             cut("stalled: no event for " + format(limit, "g") + " s")
 
-    # The loop's own clock is the monotonic one.
     timers = [loop.call_at(due + entry["request_timeout"], cut, "timed out")]
     if entry["stream"]:
         timers.append(loop.call_later(entry["max_gap_seconds"], look, entry["max_gap_seconds"]))
